@@ -1,0 +1,93 @@
+"""Where measurements are kept: on what machine, when, in which file, and how they get into a document."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+README = HERE.parent / "README.md"
+DATA = Path(os.environ.get("SHELFWISE_DATA", HERE.parent.parent / "shared" / "data"))
+PACKAGES = ("shelfwise", "numpy", "scipy", "numba", "polars", "scikit-learn", "fasttext-wheel")
+
+
+def circumstances() -> dict[str, Any]:
+    """What a reader needs to judge a number: when, on how much machine, with which versions; no names."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "when": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "packages": versions,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def in_words(where: dict[str, Any]) -> str:
+    """One line about `circumstances` for under a table."""
+    versions = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
+    return (
+        f"Measured {where['when']} on {where['cpus']} cores ({where['processor']}, {where['system']}), "
+        f"Python {where['python']}; {versions}."
+    )
+
+
+def stored(name: str) -> dict[str, Any]:
+    """The results kept under `name`, or an empty start."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+
+
+def store(name: str, results: dict[str, Any], text: str) -> None:
+    """Keep results as JSON for programs, as Markdown for people, and in the README where it has markers."""
+    RESULTS.mkdir(exist_ok=True)
+    body = json.dumps(results, indent=1, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(body + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    fill(README, name)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table: the first column left, all others right."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def fill(document: Path, name: str) -> bool:
+    """Put `results/NAME.md` between the lines `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` of a document.
+
+    Returns whether the document changed; a document without the two markers is left alone.
+    """
+    text = document.read_text(encoding="utf-8")
+    opening, closing = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
+    if opening not in text or closing not in text:
+        return False
+    before, rest = text.split(opening, 1)
+    after = rest.split(closing, 1)[1]
+    body = (RESULTS / f"{name}.md").read_text(encoding="utf-8").strip()
+    filled = f"{before}{opening}\n{body}\n{closing}{after}"
+    document.write_text(filled, encoding="utf-8")
+    return filled != text

@@ -1,0 +1,1 @@
+"""The catalogue: from files of any shape to clean products, categories and splits."""

@@ -1,0 +1,46 @@
+"""The tree of errors. Whatever goes wrong for a reason that a shop's engineer can act on is one of these.
+
+    ShelfwiseError
+    ├── CatalogueError      a file, a row or a column of the catalogue cannot be used
+    │   └── LabelError      the categories cannot be learned from (none, only one, a bad mapping)
+    ├── RecipeError         a recipe or an option has a wrong name, type or value
+    ├── ModelError          a model folder is missing, damaged, foreign or from a newer version
+    ├── PromiseError        the data cannot support the promise that was asked for
+    └── MissingExtraError   an optional dependency is not installed
+
+Each message says what was wrong, where (file, row, column or option), and what to do. The command line prints
+the message alone and ends with exit code 2; anything else that escapes is a bug and shows its traceback.
+"""
+
+from __future__ import annotations
+
+
+class ShelfwiseError(Exception):
+    """Root of everything that Shelfwise raises on purpose."""
+
+
+class CatalogueError(ShelfwiseError):
+    """A catalogue cannot be read or used."""
+
+
+class LabelError(CatalogueError):
+    """The categories of a catalogue cannot be learned from."""
+
+
+class RecipeError(ShelfwiseError):
+    """A recipe or an option is wrong."""
+
+
+class ModelError(ShelfwiseError):
+    """A model folder cannot be loaded."""
+
+
+class PromiseError(ShelfwiseError):
+    """The data cannot support the promise that was asked for."""
+
+
+class MissingExtraError(ShelfwiseError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f'{feature} needs an extra that is not installed: pip install "shelfwise[{extra}]"')

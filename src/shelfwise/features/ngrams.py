@@ -1,0 +1,189 @@
+"""Hashed word and character n-grams of several text fields, as one sparse matrix.
+
+Each field of a product (title, description, ...) is hashed with its own salt into one table, so that "apple" as a
+brand and "apple" in a description are two features. Weights are sublinear term frequency times inverse document
+frequency, each field normalised to length 1 and scaled by its weight (Weinberger et al. 2009, arXiv:0902.2206 for
+hashing; Salton & Buckley 1988 for the weights; character grams stay inside words, as scikit-learn's `char_wb`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from shelfwise.features import ngrams_kernels as kernels
+
+_BLOCK_CHARACTERS = 1 << 20  # bounds the memory of a block; a row is never split
+
+
+@dataclass(frozen=True)
+class FieldGrams:
+    """Which n-grams of one field are features: word grams up to `words`, character grams of `chars_min`..`chars_max`."""
+
+    name: str
+    words: int = 2
+    chars_min: int = 3
+    chars_max: int = 5
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class HashedBlock:
+    """The n-grams of some rows before weighting: distinct hashes of each segment (row x field) and their counts."""
+
+    hashes: NDArray[np.uint32]
+    counts: NDArray[np.uint8]
+    sizes: NDArray[np.int64]  # [rows * fields]
+
+
+@cache
+def character_kinds() -> NDArray[np.uint8]:
+    """0: between words; 1: letter, digit or combining mark; 2: a script written without spaces. uint8 [0x30000]."""
+    points = np.arange(0x30000, dtype=np.uint32)
+    points[0xD800:0xE000] = 32
+    kinds = np.strings.isalnum(points.view("U1")).astype(np.uint8)
+    for point in np.flatnonzero(kinds[:0x3100] == 0).tolist():  # vowel signs and accents belong to their word
+        if unicodedata.category(chr(point))[0] == "M":
+            kinds[point] = 1
+    for first, last in ((0x0E00, 0x0E7F), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2FFFF)):
+        kinds[first : last + 1] *= 2
+    return kinds
+
+
+class HashedNgrams:
+    """Learns which hashed n-grams a catalogue uses; turns text fields into rows of length 1.
+
+    Parameters
+    ----------
+    fields: what to hash, in order; `transform` takes one list of texts a field in that order.
+    bits: the table has 2**bits slots.
+    min_rows: a feature seen in fewer rows is dropped (one row's own words cannot be generalised from).
+    max_features: keep at most that many, the ones seen most often; 0 keeps all.
+    threads: rows are hashed in blocks by that many threads; the result does not depend on it.
+
+    After fitting: `kept_` uint32 [features], the table slots in use; `idf_` float32 [features].
+    """
+
+    def __init__(
+        self, fields: Sequence[FieldGrams], *, bits: int = 22, min_rows: int = 2, max_features: int = 0, threads: int = 1
+    ) -> None:
+        self.fields = tuple(fields)
+        self.bits = bits
+        self.min_rows = min_rows
+        self.max_features = max_features
+        self.threads = threads
+
+    def fit_transform(self, texts: Sequence[Sequence[str]]) -> sparse.csr_matrix:
+        """Learn the features of `texts` ([fields][rows]) and return the matrix [rows, features]."""
+        blocks = self.hash(texts)
+        self.fit(blocks)
+        return self.weigh(blocks)
+
+    def transform(self, texts: Sequence[Sequence[str]]) -> sparse.csr_matrix:
+        """The matrix float32 [rows, features] of `texts` ([fields][rows])."""
+        return self.weigh(self.hash(texts))
+
+    def hash(self, texts: Sequence[Sequence[str]]) -> list[HashedBlock]:
+        """Hash all rows, block by block; what `fit` and `weigh` start from."""
+        if len(texts) != len(self.fields):
+            raise ValueError(f"{len(self.fields)} fields are expected, {len(texts)} were given")
+        return self._map(self._hash_block, list(self._blocks(texts)))
+
+    def fit(self, blocks: Sequence[HashedBlock]) -> HashedNgrams:
+        """Choose the features and their idf from hashed rows."""
+        rows_with = np.zeros(1 << self.bits, np.int32)
+        rows = 0
+        for block in blocks:
+            kernels.count_rows(block.hashes, rows_with)
+            rows += len(block.sizes) // len(self.fields)
+        least = max(self.min_rows, 1)
+        if self.max_features and np.count_nonzero(rows_with >= least) > self.max_features:
+            least = int(np.partition(rows_with, -self.max_features)[-self.max_features])
+            least += int(np.count_nonzero(rows_with >= least) > self.max_features)
+        self.kept_ = np.flatnonzero(rows_with >= least).astype(np.uint32)
+        self.idf_ = (np.log((1 + rows) / (1 + rows_with[self.kept_])) + 1).astype(np.float32)
+        return self
+
+    def weigh(self, blocks: Sequence[HashedBlock]) -> sparse.csr_matrix:
+        """The weighted matrix of hashed rows; a feature that was not kept is left out."""
+        feature_of = self._feature_of()
+        weights = np.array([field.weight for field in self.fields], np.float32)
+        done = self._map(lambda block: self._weigh_block(block, feature_of, weights), blocks)
+        indptr = np.zeros(1 + sum(len(ends) for _, _, ends in done), np.int64)
+        at, base = 1, 0
+        for _, _, ends in done:
+            indptr[at : at + len(ends)] = ends + base
+            at += len(ends)
+            base = int(indptr[at - 1])
+        indices = np.concatenate([i for i, _, _ in done]) if done else np.empty(0, np.int32)
+        values = np.concatenate([v for _, v, _ in done]) if done else np.empty(0, np.float32)
+        matrix = sparse.csr_matrix((len(indptr) - 1, len(self.kept_)), dtype=np.float32)
+        # Assigned, not passed: the constructor would scan and copy; indices stay in the order of the text.
+        matrix.data, matrix.indices, matrix.indptr = values, indices, indptr
+        return matrix
+
+    def _feature_of(self) -> NDArray[np.int32]:
+        if getattr(self, "_slots", None) is None or self._slots_of is not self.kept_:
+            slots = np.full(1 << self.bits, -1, np.int32)
+            slots[self.kept_] = np.arange(len(self.kept_), dtype=np.int32)
+            self._slots, self._slots_of = slots, self.kept_
+        return self._slots
+
+    def _map(self, work, items):  # type: ignore[no-untyped-def]
+        if self.threads <= 1 or len(items) <= 1:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(work, items))
+
+    def _blocks(self, texts: Sequence[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
+        rows = len(texts[0])
+        lengths = np.zeros(rows, np.int64)
+        for field in texts:
+            lengths += np.fromiter(map(len, field), np.int64, rows)
+        ends = np.cumsum(lengths)
+        begin = 0
+        while begin < rows:
+            before = int(ends[begin - 1]) if begin else 0
+            end = max(begin + 1, int(np.searchsorted(ends, before + _BLOCK_CHARACTERS, "right")))
+            yield [field[begin:end] for field in texts]
+            begin = end
+
+    def _hash_block(self, texts: Sequence[Sequence[str]]) -> HashedBlock:
+        segments = [text.lower() for row in zip(*texts, strict=True) for text in row]
+        starts = np.zeros(len(segments) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, segments), np.int64, len(segments)), out=starts[1:])
+        text = np.frombuffer("".join(segments).encode("utf-32-le", "surrogatepass"), np.uint32)
+        salts = np.array([_salt(field.name) for field in self.fields], np.uint64)
+        grams = np.array([(f.words, f.chars_min, f.chars_max) for f in self.fields], np.int64)
+        room = int(grams[:, 0].max() + grams[:, 2].max() + 1) * (len(text) * 2 + len(segments)) // 2 + 64
+        hashes, counts = np.empty(room, np.uint32), np.empty(room, np.uint8)
+        sizes = np.empty(len(segments), np.int64)
+        mask = np.uint32((1 << self.bits) - 1)
+        used = kernels.hash_segments(text, starts, salts, character_kinds(), grams, mask, hashes, counts, sizes)
+        return HashedBlock(hashes[:used].copy(), counts[:used].copy(), sizes)
+
+    def _weigh_block(
+        self, block: HashedBlock, feature_of: NDArray[np.int32], weights: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+        indices = np.empty(len(block.hashes), np.int32)
+        values = np.empty(len(block.hashes), np.float32)
+        ends = np.empty(len(block.sizes) // len(weights), np.int64)
+        used = kernels.weigh(
+            block.hashes, block.counts, block.sizes, feature_of, self.idf_, weights, indices, values, ends
+        )
+        return indices[:used], values[:used], ends
+
+
+def _salt(name: str) -> int:
+    """A salt that depends on nothing but the field's name (FNV-1a of its UTF-8 bytes)."""
+    salt = 0xCBF29CE484222325
+    for byte in name.encode():
+        salt = (salt ^ byte) * 0x100000001B3 % (1 << 64)
+    return salt

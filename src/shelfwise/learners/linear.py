@@ -1,0 +1,202 @@
+"""The backbone: one linear classifier a category over sparse rows, trained only against the categories that rival it.
+
+Each class minimises 1/2 |w|^2 + cost x sum of squared hinge losses, class against the rest, by dual coordinate
+descent with shrinking (Hsieh et al. 2008, "A Dual Coordinate Descent Method for Large-scale Linear SVM"). Visiting
+every row for every class is what makes that slow with thousands of categories, and nearly all visits are to rows
+that the class already keeps far away. So it works on an active set (the idea of cutting planes; compare
+teacher-forced and matcher-aware negatives in PECOS, Yu et al. 2022, arXiv:2010.05878): class centroids name the first
+rivals of each row, the problem is solved on those, the solution names the next rivals, and it is solved again from
+where it stood. Small weights are dropped and the rest kept in half precision: a model is a few million weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from shelfwise.learners import linear_kernels as kernels
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of the active set: add each row's rivals that score above `above` (at most `rivals`), then solve."""
+
+    above: float
+    rivals: int
+    passes: int
+
+
+RARE = 0.0
+_ROUNDS = (Round(0.05, 16, 3), Round(-0.8, 32, 3), Round(-0.8, 32, 3))
+
+
+class LinearLearner:
+    """One-vs-rest L2-regularised squared hinge with active negatives.
+
+    Parameters
+    ----------
+    cost: weight of a row's loss against the size of the weights; larger fits closer.
+    smallest: weights below this size are dropped.
+    threads: classes and rows are shared among that many threads; the result does not depend on it.
+
+    After fitting: `posts_` int64 [features + 1], `classes_` int32 and `weights_` float32 (values that float16 can
+    hold), the weights by feature; `bias_` float32 [classes].
+    """
+
+    def __init__(self, *, cost: float = 1.0, smallest: float = 0.01, threads: int = 1) -> None:
+        self.cost = cost
+        self.smallest = smallest
+        self.threads = threads
+
+    def fit(self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> LinearLearner:
+        """Learn from rows float32 [rows, features] of codes y [rows] in range(classes); a class may have no row."""
+        active = _ActiveSet.of_own_rows(y, classes)
+        squares = np.asarray(X.multiply(X).sum(axis=1), np.float32).ravel() + np.float32(1)
+        self._keep(_centroids(X, y, classes), np.zeros(classes, np.float32))
+        for number, step in enumerate(_ROUNDS):
+            if number < len(_ROUNDS) - 1 or number == 0:
+                active = active.with_rivals(self._rivals(X, y, step), y)
+            weights, bias = self._solve(X, squares, active, step.passes)
+            self._keep(weights, bias)
+        return self
+
+    def scores(self, X: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Margins float32 [rows, classes]: about +1 on the right class and -1 on the others."""
+        out = np.empty((X.shape[0], len(self.bias_)), np.float32)
+        indptr = X.indptr.astype(np.int64, copy=False)
+
+        def score(rows: range) -> None:
+            kernels.score_rows(
+                indptr, X.indices, X.data, rows.start, self.posts_, self.classes_, self.weights_, self.bias_,
+                out[rows.start : rows.stop],
+            )  # fmt: skip
+
+        self._share(score, _runs(X.shape[0], 256))
+        return out
+
+    def costs(self, positives):
+        n=np.maximum(positives,1)
+        return (self.cost * (1 + RARE / np.sqrt(n))).astype(np.float32)
+
+    def _keep(self, weights: sparse.csr_matrix, bias: NDArray[np.float32]) -> None:
+        """Store the weights by feature, rounded to what half precision can hold, so that saving loses nothing."""
+        by_feature = weights.tocsc()
+        self.posts_ = by_feature.indptr.astype(np.int64)
+        self.classes_ = by_feature.indices.astype(np.int32)
+        self.weights_ = by_feature.data.astype(np.float16).astype(np.float32)
+        self.bias_ = bias
+
+    def _rivals(self, X: sparse.csr_matrix, y: NDArray[np.int32], step: Round) -> NDArray[np.int64]:
+        """Pairs (class, row) of rivals as class * rows + row."""
+        rows, classes = X.shape[0], len(self.bias_)
+        most = min(step.rivals, classes)
+        indptr = X.indptr.astype(np.int64, copy=False)
+
+        def find(run: range) -> NDArray[np.int64]:
+            rivals = np.empty((len(run), most), np.int32)
+            found = np.empty(len(run), np.int32)
+            kernels.find_rivals(
+                indptr, X.indices, X.data, run.start, y, self.posts_, self.classes_, self.weights_, self.bias_,
+                np.float32(step.above), most, rivals, found,
+            )  # fmt: skip
+            named = np.arange(most) < found[:, None]
+            row = np.broadcast_to(np.arange(run.start, run.stop, dtype=np.int64)[:, None], rivals.shape)
+            return rivals[named].astype(np.int64) * rows + row[named]
+
+        return np.concatenate(self._share(find, _runs(rows, 1024)))
+
+    def _solve(
+        self, X: sparse.csr_matrix, squares: NDArray[np.float32], active: _ActiveSet, passes: int
+    ) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+        classes = len(active.positives)
+        costs = self.costs(active.positives)
+        bias = np.full(classes, -1, np.float32)
+        indptr = X.indptr.astype(np.int64, copy=False)
+
+        def solve(run: range) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+            features, weights, sizes = kernels.solve_classes(
+                indptr, X.indices, X.data, squares, active.rows, active.starts[run.start : run.stop + 1],
+                active.positives[run.start : run.stop], active.alphas, costs[run.start : run.stop], passes,
+                np.float32(0.1), np.float32(self.smallest), X.shape[1], bias[run.start : run.stop],
+            )  # fmt: skip
+            return features, weights, sizes
+
+        parts = self._share(solve, active.runs(64))
+        starts = np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, _, sizes in parts]))])
+        matrix = sparse.csr_matrix((classes, X.shape[1]), dtype=np.float32)
+        matrix.indices = np.concatenate([features for features, _, _ in parts])
+        matrix.data = np.concatenate([weights for _, weights, _ in parts])
+        matrix.indptr = starts
+        return matrix, bias
+
+    def _share(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+        if self.threads <= 1:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(min(self.threads, os.cpu_count() or 1)) as pool:
+            return list(pool.map(work, items))
+
+
+@dataclass(frozen=True)
+class _ActiveSet:
+    """The rows that each class is solved on, its own first, with their dual variables.
+
+    rows int32 and alphas float32, class after class; starts int64 [classes + 1]; positives int64 [classes].
+    """
+
+    rows: NDArray[np.int32]
+    alphas: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    positives: NDArray[np.int64]
+
+    @staticmethod
+    def of_own_rows(y: NDArray[np.int32], classes: int) -> _ActiveSet:
+        positives = np.bincount(y, minlength=classes).astype(np.int64)
+        rows = np.argsort(y, kind="stable").astype(np.int32)
+        starts = np.concatenate([[0], np.cumsum(positives)])
+        return _ActiveSet(rows, np.zeros(len(rows), np.float32), starts, positives)
+
+    def with_rivals(self, pairs: NDArray[np.int64], y: NDArray[np.int32]) -> _ActiveSet:
+        """The set with more (class, row) pairs; those that it has already keep their dual variable."""
+        n, classes = len(y), len(self.positives)
+        owner = np.repeat(np.arange(classes, dtype=np.int64), np.diff(self.starts))
+        known = owner * n + self.rows
+        known_order = np.argsort(known, kind="stable")
+        pairs = np.sort(pairs)
+        at = np.searchsorted(known, pairs, sorter=known_order)
+        at[at == len(known)] = 0
+        pairs = pairs[known[known_order[at]] != pairs]
+        every = np.concatenate([known, pairs])
+        alphas = np.concatenate([self.alphas, np.zeros(len(pairs), np.float32)])
+        cls, row = every // n, (every % n).astype(np.int32)
+        order = np.lexsort((row, y[row] != cls, cls))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(cls, minlength=classes))])
+        return _ActiveSet(row[order], alphas[order], starts, self.positives)
+
+    def runs(self, parts: int) -> list[range]:
+        """The classes in runs of about equal work; how they are cut does not touch the result."""
+        cuts = np.searchsorted(self.starts, np.linspace(0, self.starts[-1], parts + 1)[1:-1]).tolist()
+        edges = sorted({0, len(self.positives), *(min(c, len(self.positives)) for c in cuts)})
+        return [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _centroids(X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> sparse.csr_matrix:
+    """The mean direction of each class's rows, float32 [classes, features], rows of length 1 (or 0 without rows)."""
+    members = sparse.csr_matrix((np.ones(len(y), np.float32), (y, np.arange(len(y)))), shape=(classes, len(y)))
+    sums = (members @ X).tocsr()
+    lengths = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
+    sums.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(sums.indptr)).astype(np.float32)
+    return sums
+
+
+def _runs(rows: int, size: int) -> list[range]:
+    return [range(a, min(a + size, rows)) for a in range(0, rows, size)]

@@ -1,0 +1,156 @@
+"""Compiled kernels behind `linear`: solve one class at a time, find the classes that rival the right one, score rows.
+
+All of them hold no lock and write only what belongs to their own rows or classes, so that threads give the same bits
+in any number. A row is `indices[indptr[i]:indptr[i+1]]` with `values`; every row also has a constant feature, the bias.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shelfwise.features.compiled import compiled
+
+_LCG = np.int64(6364136223846793005)  # Knuth's MMIX generator: the order of visits needs no better one
+_LCG_STEP = np.int64(1442695040888963407)
+
+
+@compiled
+def _solve_class(indptr, indices, values, squares, rows, positives, alphas, cost, passes, tolerance, w, seed):  # type: ignore[no-untyped-def]
+    """Dual coordinate descent for one class on its active rows; the first `positives` rows are its own.
+
+    Starts from `alphas` and leaves the solution there and in `w` (zero on entry). Returns the bias. The bias starts
+    at -1, the margin that a row far from the class should have: rows that share nothing with the class are then
+    already satisfied and need not be visited at all.
+    """
+    bias = np.float32(-1)
+    diagonal = np.float32(0.5) / cost
+    for p in range(len(rows)):
+        if alphas[p] != 0:
+            step = alphas[p] if p < positives else -alphas[p]
+            for q in range(indptr[rows[p]], indptr[rows[p] + 1]):
+                w[indices[q]] += step * values[q]
+            bias += step
+    order = np.arange(len(rows), dtype=np.int32)
+    active = len(rows)
+    for _ in range(passes):
+        for s in range(active - 1, 0, -1):
+            seed = seed * _LCG + _LCG_STEP
+            j = ((seed >> np.int64(33)) & np.int64(0x3FFFFFFF)) % (s + 1)
+            order[s], order[j] = order[j], order[s]
+        kept = 0
+        worst = np.float32(0)
+        for s in range(active):
+            p = order[s]
+            begin, end = indptr[rows[p]], indptr[rows[p] + 1]
+            side = np.float32(1) if p < positives else np.float32(-1)
+            margin = bias
+            for q in range(begin, end):
+                margin += w[indices[q]] * values[q]
+            gradient = side * margin - np.float32(1) + diagonal * alphas[p]
+            if alphas[p] == 0 and gradient >= 0:
+                if gradient < np.float32(0.1):  # well satisfied rows are shrunk away, near ones are seen again
+                    order[kept] = p
+                    kept += 1
+                continue
+            updated = max(alphas[p] - gradient / (squares[rows[p]] + diagonal), np.float32(0))
+            step = (updated - alphas[p]) * side
+            alphas[p] = updated
+            worst = max(worst, abs(gradient))
+            if step != 0:
+                for q in range(begin, end):
+                    w[indices[q]] += step * values[q]
+                bias += step
+            order[kept] = p
+            kept += 1
+        active = kept
+        if worst < tolerance:
+            break
+    return bias
+
+
+@compiled
+def _pack(w, smallest, features, weights, used):  # type: ignore[no-untyped-def]
+    """Move the weights of at least `smallest` out of the dense `w`, clearing it."""
+    for f in range(len(w)):
+        if abs(w[f]) >= smallest:
+            features[used] = f
+            weights[used] = w[f]
+            used += 1
+        w[f] = 0
+    return used
+
+
+@compiled
+def solve_classes(indptr, indices, values, squares, rows, starts, positives, alphas, costs, passes, tolerance, smallest, width, bias):  # type: ignore[no-untyped-def]  # noqa: E501
+    """Solve a run of classes; class c has the active rows rows[starts[c]:starts[c+1]].
+
+    Returns (features int32, weights float32, sizes int64 [classes]) of the weights that are kept; writes `bias`.
+    """
+    w = np.zeros(width, np.float32)
+    room = np.int64(1 << 16)
+    features = np.empty(room, np.int32)
+    weights = np.empty(room, np.float32)
+    sizes = np.zeros(len(positives), np.int64)
+    used = np.int64(0)
+    for c in range(len(positives)):
+        a, e = starts[c], starts[c + 1]
+        bias[c] = _solve_class(
+            indptr, indices, values, squares, rows[a:e], positives[c], alphas[a:e], costs[c], passes, tolerance, w,
+            np.int64(e - a),
+        )  # fmt: skip
+        needed = used
+        for f in range(width):
+            if abs(w[f]) >= smallest:
+                needed += 1
+        if needed > room:
+            while needed > room:
+                room *= 2
+            grown = np.empty(room, np.int32)
+            grown[:used] = features[:used]
+            features = grown
+            grown_weights = np.empty(room, np.float32)
+            grown_weights[:used] = weights[:used]
+            weights = grown_weights
+        sizes[c] = _pack(w, smallest, features, weights, used) - used
+        used = needed
+    return features[:used].copy(), weights[:used].copy(), sizes
+
+
+@compiled
+def find_rivals(indptr, indices, values, first, own, posts, classes, weights, bias, above, most, rivals, found):  # type: ignore[no-untyped-def]
+    """For each row the classes that score higher than `above`, at most `most` of them, never its own.
+
+    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`. Row r of the output is row first + r of
+    the matrix. Written: rivals int32 [rows, most], found int32 [rows].
+    """
+    scores = np.empty(len(bias), np.float32)
+    for r in range(len(found)):
+        scores[:] = bias
+        for k in range(indptr[first + r], indptr[first + r + 1]):
+            v = values[k]
+            for q in range(posts[indices[k]], posts[indices[k] + 1]):
+                scores[classes[q]] += v * weights[q]
+        scores[own[first + r]] = -np.inf
+        over = 0
+        for c in range(len(scores)):
+            if scores[c] > above:
+                over += 1
+        bar = np.partition(scores, len(scores) - most)[len(scores) - most] if over > most else above
+        n = 0
+        for c in range(len(scores)):
+            if n < most and scores[c] > above and scores[c] >= bar:
+                rivals[r, n] = c
+                n += 1
+        found[r] = n
+
+
+@compiled
+def score_rows(indptr, indices, values, first, posts, classes, weights, bias, scores):  # type: ignore[no-untyped-def]
+    """Scores float32 [rows, classes] of the rows from `first` on."""
+    for r in range(len(scores)):
+        row = scores[r]
+        row[:] = bias
+        for k in range(indptr[first + r], indptr[first + r + 1]):
+            v = values[k]
+            for q in range(posts[indices[k]], posts[indices[k] + 1]):
+                row[classes[q]] += v * weights[q]
