@@ -27,7 +27,7 @@ _FREQUENT = {
     "cp866": "оеаинтсрвлк",
     "cp1253": "αοιετσνηυρπ",
 }
-"""Encodings of alphabets whose letters are all above ASCII, with the letters that make up most of any text."""
+"""Encodings of alphabets whose letters are all above ASCII, with the most frequent letters."""
 
 _LATIN = ("cp1252", "cp1250")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
@@ -57,10 +57,10 @@ def find_charset(path: Path) -> Charset:
     """Return a text file's encoding.
 
     A mark at the start decides. Else the whole file is tried as UTF-8, in a stream, because an old encoding
-    is seldom valid UTF-8 and a guess from a sample would be wrong about a lone accent at the end of a long
-    file. What is not UTF-8 is guessed from its words with non-ASCII bytes. In Cyrillic and Greek words nearly
-    all letters are such bytes, in Latin words few; which encoding of the alphabet it is, letters tell (`_fitness`).
-    This beats general detectors here, which need long running text and know nothing of one-line product names.
+    is seldom valid UTF-8 and a sample would be wrong about a lone accent at the end of a long file. What is
+    not UTF-8 is guessed from its words with non-ASCII bytes: in Cyrillic and Greek words nearly all letters
+    are such bytes, in Latin words few; which encoding of the alphabet it is, the letters tell (`_fitness`).
+    General detectors do worse here: they want long running text, and product names are short.
     """
     with open_binary(path) as file:
         head = file.read(HEAD)
@@ -131,10 +131,10 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _fitness(words: bytes, name: str) -> float:
-    """Return how well the words of a text fit an encoding, to 1 %: ties go to the encoding that is more common.
+    """Return how well the words of a text fit an encoding, to 1 %.
 
     In an alphabet above ASCII: the share of its most frequent small letters. In Latin text: the share of high
-    characters that are letters at all, as hardly any are where Polish or Czech is read as a western encoding.
+    characters that are letters at all, which is low where Polish or Czech is read as a western encoding.
     """
     text = words.decode(name, "replace")
     high = [c for c in text if not c.isascii()]

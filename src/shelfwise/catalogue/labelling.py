@@ -60,7 +60,8 @@ def find_label(sample: pl.DataFrame, profiles: Mapping[str, Profile], asked: Map
 def _candidate(p: Profile) -> bool:
     """Whether a column can be the category by its name; ids of categories are looked at separately."""
     named = is_category(p.name) or names.match(p.name, "label") > 1
-    return named and names.match(p.name, "label_id") == 0 and p.distinct > 0 and p.url < 0.5
+    is_id = names.match(p.name, "label_id") > 0 or bool({"id", "ид"} & set(names.normalise(p.name).split()))
+    return named and not is_id and p.distinct > 0 and p.url < 0.5
 
 
 def _given(

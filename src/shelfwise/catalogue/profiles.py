@@ -149,8 +149,8 @@ def find_separator(values: pl.Series) -> str | None:
     """Return the separator between levels of category paths, or None where the values are no paths.
 
     A mark that seldom means anything else (``>``, ``->``, ``::``, ``|``) counts when a third of the distinct
-    values hold it and share first levels. ``/``, ``,`` and `` - `` also stand inside names ("Tops/Shirts"), so
-    they must besides cut nearly every value into the same few levels, with far fewer first levels than that.
+    values hold it and share first levels. ``/``, ``,`` and ``-`` also stand inside names ("Tops/Shirts"), so
+    they must besides cut nearly every value into the same few levels, with far fewer first levels.
     """
     distinct = values.unique(maintain_order=True)
     if distinct.len() < 2:

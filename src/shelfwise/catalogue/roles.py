@@ -12,6 +12,7 @@ import polars as pl
 from shelfwise.catalogue import names
 from shelfwise.catalogue.labelling import ANSWER, Labelling, find_label, is_category, is_flat_category
 from shelfwise.catalogue.parts import UNREADABLE
+from shelfwise.catalogue.plausibility import id_like, plausible, rest, title_like
 from shelfwise.catalogue.profiles import Profile, profile
 from shelfwise.errors import CatalogueError
 
@@ -27,7 +28,6 @@ MANY = ("attributes", "numbers", "levels")
 _SPLITS = frozenset(
     ["train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout", "eval"]
 )
-_LEAK = "an offer cluster: would give the answer away"
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ class _Search:
         if not self._open(role):
             return
         scored = [(names.match(c, role), c) for c in self.free]
-        fit = [(s, c) for s, c in scored if s > 0 and _plausible(role, s, self.profiles[c])]
+        fit = [(s, c) for s, c in scored if s > 0 and plausible(role, s, self.profiles[c])]
         if role != "title":
             fit = [(s, c) for s, c in fit if s > 0.5 or not is_category(c)]
         if fit:
@@ -293,10 +293,10 @@ class _Search:
     def _take_by_content(self) -> None:
         self._best("image", lambda p: p.image if p.image > 0.8 else 0.0, "values are picture files")
         self._best("url", lambda p: p.url if p.url > 0.8 else 0.0, "values are addresses")
-        self._best("product_id", _id_like, "every value once, short, no words")
-        titles = [c for c in self.free if _title_like(self.profiles[c]) > 0]
+        self._best("product_id", id_like, "every value once, short, no words")
+        titles = [c for c in self.free if title_like(self.profiles[c]) > 0]
         if self._open("title"):
-            self._best("title", _title_like, "short text that seldom repeats")
+            self._best("title", title_like, "short text that seldom repeats")
         if self._open("description") and titles:
             title = self.found.get("title")
             longer = self.profiles[title].length if title else 0.0
@@ -336,7 +336,7 @@ class _Search:
         if self.found.get("price") is not None:
             numbers.insert(0, self.found["price"])
         for column in list(self.free):
-            role, why = _rest(self.profiles[column])
+            role, why = rest(self.profiles[column])
             if role == "attributes" and "attributes" not in self.asked:
                 attributes.append(column)
                 self.why[column] = why
@@ -347,61 +347,3 @@ class _Search:
                 self._ignore(column, why if role == "ignored" else f"{role} are given")
         self.found["attributes"] = tuple(dict.fromkeys(attributes))
         self.found["numbers"] = tuple(dict.fromkeys(numbers))
-
-
-def _plausible(role: str, name_score: float, p: Profile) -> bool:
-    """Whether the values can play the role that the column's name suggests."""
-    if role == "image":
-        named = name_score > 1 and p.number < 0.5 and p.words < 3
-        return named or p.image > 0.3 or p.url > 0.3 or p.is_nested
-    if role == "url":
-        return p.url > 0.3 or (name_score > 1 and p.values.str.contains("/", literal=True).mean() == 1)
-    if role == "price":
-        return p.number > 0.5
-    if role == "group":
-        return name_score > 0.5 and p.words < 2
-    if role == "product_id":
-        return p.uniqueness > 0.5 and p.words < 3 and p.length < 80 and not p.is_nested
-    if role == "title":
-        return p.is_text and (name_score > 0.5 or p.uniqueness > 0.3)
-    if role == "description":
-        return p.number < 0.5 and p.url < 0.5 and p.length >= 8 and not p.values.str.starts_with("{").any()
-    if role == "shop":
-        return not p.is_nested and p.url < 0.5 and p.length < 80
-    return p.is_text
-
-
-def _id_like(p: Profile) -> float:
-    unique = p.filled > 1 and p.uniqueness == 1 and p.filled == p.rows
-    plain = p.words <= 1 and p.length < 50 and not p.is_nested and p.url < 0.5 and p.date < 0.5
-    return 1.0 if unique and plain else 0.0
-
-
-def _title_like(p: Profile) -> float:
-    if not p.is_text or p.separator or not 1.5 <= p.words <= 40 or p.uniqueness < 0.3:
-        return 0.0
-    return p.uniqueness / (1.0 + abs(p.length - 50) / 100)
-
-
-def _rest(p: Profile) -> tuple[str, str]:
-    """Return the role of a column that nothing claimed, and why."""
-    plain = set(names.normalise(p.name).split())
-    if names.WORDS["group"] & plain or names.match(p.name, "group") > 1:
-        return "ignored", _LEAK
-    if p.is_nested or names.match(p.name, "attributes") > 1:
-        return "attributes", "values of the product, unfolded"
-    if p.date > 0.5:
-        return "ignored", "a date"
-    if p.url > 0.5 or p.image > 0.5:
-        return "ignored", "a further address"
-    if plain & {"id", "ids", "ид"}:
-        return "ignored", "another id"
-    price = names.match(p.name, "price") > 0 or bool(names.NUMBER_WORDS & plain)
-    if p.number > 0.8 or (price and p.number > 0.3):
-        unique = p.uniqueness > 0.98 and p.filled > 50 and not price
-        return ("ignored", "unique numbers") if unique else ("numbers", "numbers")
-    if p.uniqueness > 0.95 and p.words <= 1.2 and p.filled > 20:
-        return "ignored", "unique codes"
-    if names.match(p.name, "product_id") > 1 and p.words <= 1.2:
-        return "ignored", "another id"
-    return "attributes", "values that repeat" if p.uniqueness < 0.5 else "further text"

@@ -78,7 +78,7 @@ def strip_html(series: pl.Series, cap: int = CAP) -> pl.Series:
         text = text.str.replace_all("\u00ad", "", literal=True)
     text = _fold(text)
     if (text.str.len_bytes() > cap).any():
-        text = text.str.slice(0, cap).str.strip_chars_end()
+        text = text.str.slice(0, cap)
     return text
 
 

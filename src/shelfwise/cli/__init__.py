@@ -1,0 +1,228 @@
+"""The command `shelfwise`: each command parses, calls the library and prints what came of it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+import shelfwise
+from shelfwise.cli import options, terminal
+
+# Everything else is imported inside of the commands, so that --help is instant.
+
+
+@click.group("shelfwise", cls=terminal.Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(shelfwise.__version__, prog_name="shelfwise")
+def main() -> None:
+    """Put every product on the right shelf.
+
+    Shelfwise learns the category tree of a catalogue, tells how good that is, and sorts new products with
+    a promise: what it accepts is right as often as you asked for. A catalogue is a Parquet, CSV, TSV or
+    JSON-lines file, a folder of such files, a glob in quotes, or a folder of pictures sorted by category.
+    """
+
+
+@main.command(short_help="Tell what is in a catalogue, and what is wrong with it.")
+@options.catalogue()
+@options.label()
+@options.roles()
+@options.recipe()
+@options.as_json()
+def inspect(
+    catalogue: str, label: str | None, roles: dict[str, object], recipe: str | None, as_json: bool
+) -> None:
+    """Tell what is in CATALOGUE, which column is what, and what is wrong with it."""
+    from shelfwise.catalogue import inspect as look
+    from shelfwise.catalogue.paths import UNLABELLED
+    from shelfwise.catalogue.read import open_source
+    from shelfwise.catalogue.roles import find_roles
+    from shelfwise.cli.summaries import show_inspection
+
+    settings = options.build_recipe(recipe, {}, label=label, roles=roles).catalogue
+    source = open_source(catalogue)
+    given = {**settings.roles, **({"label": settings.label} if settings.label else {})}
+    found = look.inspect(source, find_roles(source.sample(), given), settings.unlabelled or UNLABELLED)
+    if as_json:
+        terminal.write_json(found.to_dict())
+    else:
+        show_inspection(terminal.stdout(), catalogue, found)
+
+
+@main.command(short_help="Learn the categories of a catalogue and save a model.")
+@options.catalogue()
+@click.option("--model", metavar="DIR", required=True, type=click.Path(), help="Folder to save the model in.")
+@options.label()
+@options.split("Learn from the rows that this column marks train or val, and leave those marked test.")
+@options.fields()
+@options.roles()
+@click.option(
+    "--mapping", metavar="FILE", help="Rename, merge or drop categories first: CSV with from and to."
+)
+@options.recipe()
+@options.seed("Seed of every random choice; the same seed makes the same model.")
+@options.threads()
+@options.as_json()
+def train(
+    catalogue: str,
+    model: str,
+    split: str | None,
+    recipe: str | None,
+    seed: int | None,
+    threads: int | None,
+    as_json: bool,
+    **settings: object,
+) -> None:
+    """Learn the categories of CATALOGUE and save a model."""
+    from shelfwise.categorizer import Categorizer
+    from shelfwise.cli.summaries import show_training
+
+    chosen = options.build_recipe(recipe, {"seed": seed, "threads": threads}, **settings)
+    with terminal.telling_steps() as notify:
+        categorizer = Categorizer(chosen).fit(catalogue, split=split, notify=notify)
+        categorizer.save(model)
+    if as_json:
+        terminal.write_json({"model": model, **categorizer.training_.to_dict()})
+    else:
+        show_training(terminal.stdout(), categorizer.training_, _next_steps(model, catalogue, split))
+
+
+@main.command(short_help="Tell how good a model is, and write a report.")
+@options.model()
+@options.catalogue()
+@options.split("Test on the rows that this column marks test; on all labelled rows otherwise.")
+@click.option(
+    "--report", metavar="DIR", type=click.Path(path_type=Path), help="Write report.html and its numbers."
+)
+@options.promise("See what becomes of a promise of this precision, such as 0.95.")
+@options.seed("Seed of the samples that the intervals come from.")
+@options.as_json()
+def evaluate(
+    model: str,
+    catalogue: str,
+    split: str | None,
+    report: Path | None,
+    promise: float | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Tell how good MODEL is on the labelled products of CATALOGUE."""
+    from shelfwise.categorizer import Categorizer
+    from shelfwise.cli.summaries import show_scores
+    from shelfwise.evaluate import score, write_report
+    from shelfwise.evaluate.judge import judge
+
+    outcome = judge(Categorizer.load(model), catalogue, split=split, promise=promise)
+    scores = score(outcome, seed=seed or 0)
+    page = write_report(outcome, scores, report, title=f"{model} on {catalogue}") if report else None
+    if as_json:
+        terminal.write_json(scores.to_dict() | ({"report": str(page)} if page else {}))
+    else:
+        show_scores(terminal.stdout(), outcome, scores, page)
+
+
+@main.command(short_help="Sort products with a model, from file to file.")
+@options.model()
+@options.catalogue()
+@click.option(
+    "--output",
+    metavar="FILE",
+    required=True,
+    type=click.Path(),
+    help="File to write: .parquet, .csv or .jsonl.",
+)
+@options.split("Predict the rows that this column marks test; all rows otherwise.")
+@click.option(
+    "--top",
+    metavar="K",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Candidates for each product.",
+)
+@options.promise(
+    "Accept only what is right this often, such as 0.98; name the surest parent shelf for the rest."
+)
+@click.option(
+    "--explain", is_flag=True, help="Give the words, similar products and votes behind each answer."
+)
+@click.option("--ids-only", is_flag=True, help="Write product_id and predicted_category_id alone.")
+@options.threads()
+@options.as_json()
+def predict(
+    model: str,
+    catalogue: str,
+    output: str,
+    split: str | None,
+    top: int,
+    promise: float | None,
+    explain: bool,
+    ids_only: bool,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Put each product of CATALOGUE on a shelf of MODEL: one row out for each row in, in the same order."""
+    from shelfwise.catalogue.read import open_source
+    from shelfwise.categorizer import Categorizer, PredictOptions
+    from shelfwise.cli.summaries import show_predictions
+
+    categorizer, source = Categorizer.load(model), open_source(catalogue)
+    form = "ids" if ids_only else "full"
+    with terminal.counting_rows(source.rows) as notify:
+        written = categorizer.predict_to_file(
+            source, output, PredictOptions(top, promise, explain), split=split, form=form, notify_rows=notify
+        )
+    if as_json:
+        terminal.write_json({"output": output, **vars(written)})
+    else:
+        show_predictions(terminal.stdout(), output, written)
+
+
+@main.command(short_help="List the settings that come along, or print all of them.")
+@click.argument("name", required=False)
+@options.as_json()
+def recipes(name: str | None, as_json: bool) -> None:
+    """List the recipes that come along, or print all settings of the one called NAME (or in a file)."""
+    from shelfwise.cli.summaries import show_recipes
+    from shelfwise.recipe import Recipe, built_in
+
+    if name is not None:
+        recipe = Recipe.read(name)
+        terminal.write_json(recipe.to_dict()) if as_json else click.echo(recipe.to_toml(), nl=False)
+        return
+    listed = {name: text.partition("\n")[0].lstrip("# ") for name, text in built_in().items()}
+    terminal.write_json(listed) if as_json else show_recipes(terminal.stdout(), listed)
+
+
+@main.command(short_help="Generate a shop to try everything on.")
+@click.option(
+    "--output",
+    metavar="DIR",
+    default="demo-shop",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder to write to.",
+)
+@click.option(
+    "--products", metavar="N", default=3000, show_default=True, type=int, help="Products in the catalogue."
+)
+@options.seed("Another seed makes another shop.")
+@options.as_json()
+def demo(output: Path, products: int, seed: int | None, as_json: bool) -> None:
+    """Generate a shop to try everything on: a catalogue with planted faults, and new arrivals."""
+    from shelfwise.cli.summaries import show_shop
+    from shelfwise.demo import generate
+
+    shop = generate(output, products, seed or 0)
+    if as_json:
+        terminal.write_json({name: str(path) for name, path in vars(shop).items()})
+    else:
+        show_shop(terminal.stdout(), shop)
+
+
+def _next_steps(model: str, catalogue: str, split: str | None) -> list[str]:
+    """The commands to try after training."""
+    evaluate = ["evaluate", model, catalogue, "--split", split or "", "--report", "report"]
+    predict = ["predict", model, "NEW_PRODUCTS", "--output", "sorted.csv", "--promise", "0.95", "--explain"]
+    return [shlex.join(["shelfwise", *words]) for words in ([evaluate, predict] if split else [predict])]

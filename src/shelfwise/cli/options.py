@@ -1,0 +1,119 @@
+"""What several commands take: arguments, options, and the recipe that they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from shelfwise.recipe import Recipe
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def catalogue() -> _Decorator:
+    """A catalogue to read."""
+    return click.argument("catalogue", type=click.Path())
+
+
+def model() -> _Decorator:
+    """A model folder to load."""
+    return click.argument("model", type=click.Path())
+
+
+def as_json() -> _Decorator:
+    """Results for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else.")
+
+
+def label() -> _Decorator:
+    """The column to learn."""
+    return click.option("--label", metavar="COL", help="Column of the category; found by itself otherwise.")
+
+
+def roles() -> _Decorator:
+    """Roles of columns that are not as they were found."""
+    meaning = "Which column is what, such as title=Bezeichnung; none switches a role off. May be repeated."
+    return click.option("--role", "roles", metavar="ROLE=COL", multiple=True, callback=_pairs, help=meaning)
+
+
+def recipe() -> _Decorator:
+    """The settings."""
+    meaning = "Settings: a TOML file, or a name that `shelfwise recipes` lists."
+    return click.option("--recipe", metavar="FILE", help=meaning)
+
+
+def split(meaning: str) -> _Decorator:
+    """The column of a given split."""
+    return click.option("--split", metavar="COL", help=meaning)
+
+
+def promise(meaning: str) -> _Decorator:
+    """The precision to keep."""
+    return click.option("--promise", metavar="P", type=float, help=meaning)
+
+
+def seed(meaning: str) -> _Decorator:
+    """The seed of random choices."""
+    return click.option("--seed", metavar="N", type=click.IntRange(min=0), help=meaning)
+
+
+def threads() -> _Decorator:
+    """How many threads to use."""
+    meaning = "Threads to use; one a core otherwise. The result is the same for any number."
+    return click.option("--threads", metavar="N", type=click.IntRange(min=1), help=meaning)
+
+
+def fields() -> _Decorator:
+    """The text fields to learn from."""
+    meaning = (
+        "Learn from these text fields alone, of title, description, attributes, brand, shop and url;"
+        " from all that there are otherwise."
+    )
+    return click.option("--fields", metavar="A,B,C", callback=_names, help=meaning)
+
+
+def build_recipe(file: str | None, on_top: Mapping[str, object], **catalogue: object) -> Recipe:
+    """Return the settings of a recipe file with those of the options on top; None = was not given.
+
+    `on_top`: settings that stand on top of a recipe. `catalogue`: those of its table `catalogue`.
+    """
+    from shelfwise.recipe import Recipe
+
+    plain = (Recipe.read(file) if file else Recipe()).to_dict()
+    plain |= {name: value for name, value in on_top.items() if value is not None}
+    given = {name: value for name, value in catalogue.items() if value is not None}
+    if isinstance(roles := given.get("roles"), dict):
+        given["roles"] = plain["catalogue"]["roles"] | roles
+    return Recipe.from_dict(plain | {"catalogue": plain["catalogue"] | given}, "options")
+
+
+def _pairs(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str | list[str]]:
+    """Values written as ROLE=COL by role; a role that was given more than once has several columns."""
+    pairs: dict[str, str | list[str]] = {}
+    for value in values:
+        role, _, column = (part.strip() for part in value.partition("="))
+        if not role or not column:
+            raise click.BadParameter(f"{value!r} is not ROLE=COL, such as title=Bezeichnung")
+        earlier = pairs.get(role, [])
+        listed = [*(earlier if isinstance(earlier, list) else [earlier]), column]
+        pairs[role] = listed if len(listed) > 1 else column
+    return pairs
+
+
+def _names(context: click.Context, option: click.Parameter, value: str | None) -> list[str] | None:
+    """Names with commas between, as a list of known fields."""
+    from shelfwise.catalogue.products import TEXT_FIELDS
+
+    if value is None:
+        return None
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    unknown = [name for name in names if name not in TEXT_FIELDS]
+    if unknown or not names:
+        wrong = ", ".join(unknown) or "nothing"
+        raise click.BadParameter(f"{wrong} is no text field; fields are {', '.join(TEXT_FIELDS)}")
+    return names

@@ -1,0 +1,183 @@
+"""What each command says about its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shelfwise.cli.tables import count, heading, lines, percent, seconds, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from shelfwise.catalogue.inspect import Inspection, Labels
+    from shelfwise.categorizer import Training, Written
+    from shelfwise.demo import DemoShop
+    from shelfwise.evaluate import Outcome, Scores
+    from shelfwise.evaluate.metrics import Headline
+
+_SHELVES_SHOWN = 5
+
+
+# -- inspect -------------------------------------------------------------------------------------------------
+
+
+def show_inspection(console: Console, name: str, found: Inspection) -> None:
+    """Columns and their roles, categories, text, and what is wrong with them."""
+    files = f", {found.files:,} files" if found.files > 1 else ""
+    console.print(f"{name}: {count(found.rows, 'product')} ({found.format}{files})", style="bold")
+    heading(console, "Columns")
+    table(
+        console,
+        ["column", "role", ">filled", "why", "example"],
+        [(c.name, c.role, percent(c.filled, 0), c.why, "; ".join(c.examples[:1])) for c in found.columns],
+    )
+    heading(console, "Text")
+    table(
+        console,
+        ["field", ">filled", ">median characters", ">longest"],
+        [
+            (f.name, percent(f.filled, 0), f"{f.lengths[2]:,}", f"{f.lengths[-1]:,}")
+            for f in found.fields
+            if f.lengths
+        ],
+    )
+    scripts = ", ".join(f"{script} {percent(share, 0)}" for script, share in found.scripts)
+    lines(console, [f"Script: {scripts or 'none'}. Mark-up in {percent(found.html, 0)} of the products."])
+    if found.labels is not None:
+        _show_labels(console, found.labels)
+    if found.splits:
+        told = ", ".join(f"{name} {rows:,}" for name, rows in found.splits)
+        lines(console, [f"Split: {told}."])
+    if found.warnings or found.notes:
+        heading(console, "Worth knowing")
+        lines(console, [*found.warnings, *found.notes], "!")
+
+
+def _show_labels(console: Console, labels: Labels) -> None:
+    levels = ", ".join(f"{number:,} of depth {depth}" for depth, number in labels.levels)
+    heading(console, f"Categories: {labels.categories:,} ({levels})")
+    table(
+        console,
+        [">products", "largest"],
+        [(f"{rows:,}", path) for path, rows in labels.largest[:_SHELVES_SHOWN]],
+    )
+    small = f"{labels.under_ten:,} have fewer than ten products, {labels.singletons:,} just one."
+    lines(console, [f"{count(labels.labelled_rows, 'product')} have a category. {small}"])
+
+
+# -- train ---------------------------------------------------------------------------------------------------
+
+
+def show_training(console: Console, told: Training, steps: Sequence[str]) -> None:
+    """What was read and learned, how good that is, what can be promised, and what to try next."""
+    learned, total = count(told.learned, "product"), seconds(told.timings["total"])
+    shelves = f"{count(told.categories, 'category', 'categories')} ({count(told.depth, 'level')})"
+    console.print(f"Learned {shelves} from {learned} in {total}.", style="bold")
+    lines(console, [f"Read {count(told.rows, 'row')}. Fields: {', '.join(told.fields)}.", *told.notes])
+    scores = told.out_of_fold
+    heading(console, f"On {scores['rows']:,} products that were held out while learning")
+    names = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1"}
+    shown = [f"{name} {percent(scores[key])}" for key, name in names.items()]
+    views = ", ".join(f"{name} {weight:.2f}" for name, weight in told.view_weights.items())
+    lines(console, [f"{', '.join(shown)}; confidence is off by {percent(scores['calibration_error'])}."])
+    lines(console, [f"What is listened to: {views}."])
+    heading(console, "Promises")
+    table(
+        console,
+        [">precision", ">accepted", ">at least a shelf", "remark"],
+        [_promise_row(promise) for promise in told.promises],
+        wrap=True,
+    )
+    spent = ", ".join(f"{n} {seconds(s)}" for n, s in told.timings.items() if n != "total")
+    lines(console, ["", f"Time: {spent}.", "Next:"])
+    for step in steps:
+        console.print(f"  {step}", soft_wrap=True)  # a command that is broken in two cannot be copied
+
+
+def _promise_row(promise: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    shelf = promise["shelf"]
+    asked = f"{100 * promise['asked']:g} %"
+    at_least = percent(shelf["coverage"]) if shelf else "-"
+    if promise["refused"]:
+        return asked, "refused", at_least, promise["refused"]
+    remark = (
+        f"confidence {promise['threshold']:.3f} and above; {percent(promise['precision_seen'])} were right"
+    )
+    return asked, percent(promise["coverage"]), at_least, remark
+
+
+# -- evaluate ------------------------------------------------------------------------------------------------
+
+
+def show_scores(console: Console, outcome: Outcome, scores: Scores, report: Path | None) -> None:
+    """The headline in words, the scores of every level and view, and what became of the promise."""
+    from shelfwise.evaluate import wording
+    from shelfwise.evaluate.reliability import measure_coverage
+
+    console.print(wording.tell_headline(scores), style="bold")
+    promised = wording.tell_promise(scores.promise, measure_coverage(outcome.sure, outcome.right))
+    verdict = wording.judge_promise(scores.promise)
+    lines(console, [wording.tell_top(scores), f"{promised}{f' ({verdict.text})' if verdict else ''}", ""])
+    levels = [
+        (f"level {level.depth}", f"{level.categories:,}", *_shares(level.headline)) for level in scores.levels
+    ]
+    whole = ("whole path", f"{len(outcome.taxonomy.labels):,}", *_shares(scores.overall))
+    columns = ["", ">categories", ">accuracy", ">weighted F1", ">macro F1"]
+    table(console, columns, [whole, *(levels if len(levels) > 1 else [])])
+    if len(scores.by_view) > 1:
+        views = [(name, f"{view.rows:,}", *_shares(view)) for name, view in scores.by_view.items()]
+        console.print()
+        table(console, ["one part alone", ">products", *columns[2:]], views)
+    calibration = f"Confidence is off by {percent(scores.calibration.expected)} on average."
+    lines(console, ["", calibration, *wording.note_data(outcome, scores)])
+    if report is not None:
+        lines(console, [f"Report: {report}"])
+
+
+def _shares(headline: Headline) -> tuple[str, str, str]:
+    """The three scores, each with its 95 % interval."""
+    names = ("accuracy", "weighted_f1", "macro_f1")
+    values = [(percent(getattr(headline, name)), headline.intervals.get(name)) for name in names]
+    shown = [
+        f"{value} ({100 * ends[0]:.1f}-{100 * ends[1]:.1f})" if ends else value for value, ends in values
+    ]
+    return shown[0], shown[1], shown[2]
+
+
+# -- predict, recipes, demo ----------------------------------------------------------------------------------
+
+
+def show_predictions(console: Console, output: str, written: Written) -> None:
+    """How many products were sorted, how many of them for sure, and where they are."""
+    rate = written.rows / max(written.seconds, 1e-9)
+    told = f"{count(written.rows, 'product')} in {seconds(written.seconds)} ({rate:,.0f} a second): {output}"
+    lines(console, [told])
+    statuses = ", ".join(f"{status} {rows:,}" for status, rows in written.by_status.items())
+    lines(console, [f"Status: {statuses or 'no rows'}."])
+    if written.accepted is not None and written.rows:
+        share = percent(written.accepted / written.rows)
+        lines(console, [f"Accepted without a person: {written.accepted:,} ({share})."])
+
+
+def show_recipes(console: Console, recipes: Mapping[str, str]) -> None:
+    """Names of the recipes with what each is for."""
+    table(console, ["recipe", "for"], list(recipes.items()))
+    lines(
+        console, ["", "`shelfwise recipes NAME` prints all settings; save them, change some, --recipe FILE."]
+    )
+
+
+def show_shop(console: Console, shop: DemoShop) -> None:
+    """Where the generated shop lies, and what for."""
+    table(
+        console,
+        ["file", "what it is"],
+        [
+            (str(shop.catalogue), "products with categories, and a split to test on"),
+            (str(shop.new_arrivals), "new products without a category"),
+            (str(shop.planted), "which products were put on a wrong shelf"),
+        ],
+    )

@@ -1,0 +1,111 @@
+"""What the commands share with the terminal: errors without tracebacks, plain JSON, progress, a console."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from shelfwise.errors import ShelfwiseError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 100
+"""Columns of the output where there is no terminal to ask."""
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_STEPS = {
+    "read": "Reading the catalogue",
+    "features": "Turning text into features",
+    "linear": "Learning the categories",
+    "folds": "Testing on products that were held out",
+    "neighbours": "Comparing with similar products",
+    "decision": "Calibrating, and preparing promises",
+}
+
+
+class Failure(click.ClickException):
+    """An error that the user can act on: its message alone, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the message on stderr."""
+        click.echo(f"Error: {printable(self.message)}", file=file, err=file is None)
+
+
+class Commands(click.Group):
+    """The group of all commands: turns errors of the library into messages, and Ctrl-C into exit code 130."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was asked for."""
+        for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter must not cost the result
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(ctx)
+        except ShelfwiseError as error:
+            raise Failure(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted; nothing was left half written.", err=True)
+            ctx.exit(INTERRUPTED)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the work, not of the alphabet."""
+        return list(self.commands)
+
+
+def printable(text: str) -> str:
+    """Return text without the control characters by which a catalogue could steer a terminal."""
+    return _CONTROL.sub(" ", text)
+
+
+def write_json(result: object) -> None:
+    """Write one JSON document, and nothing else, on stdout: UTF-8 whatever the terminal speaks."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))
+
+
+def stdout() -> Console:
+    """Return a console that writes plain text: no markup from data, no colour where none is wanted."""
+    return _console(sys.stdout)
+
+
+def _console(stream: IO[str]) -> Console:
+    from rich.console import Console
+
+    width = None if stream.isatty() else WIDTH
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
+
+
+@contextmanager
+def telling_steps() -> Iterator[Callable[[str], None]]:
+    """Give a function that shows the step that has begun; it shows nothing where nobody looks."""
+    console = _console(sys.stderr)
+    if not console.is_terminal:
+        yield lambda step: None
+        return
+    with console.status("Starting") as status:
+        yield lambda step: status.update(f"{_STEPS.get(step, step)} ...")
+
+
+@contextmanager
+def counting_rows(total: int) -> Iterator[Callable[[int], None]]:
+    """Give a function that takes the number of rows just done; it shows nothing where nobody looks."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = _console(sys.stderr)
+    if not console.is_terminal:
+        yield lambda rows: None
+        return
+    shown = (TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*shown, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda rows: progress.advance(task, rows)

@@ -1,0 +1,88 @@
+"""Compiled kernels behind `neighbours`: cut rows to their strongest features, find the nearest rows, count votes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shelfwise.features.compiled import compiled
+
+
+@compiled
+def cut_rows(indptr, indices, values, width, features, kept, sizes):  # type: ignore[no-untyped-def]
+    """Copy the `width` largest values of each row, packed, in their order in the row; ties keep the earlier."""
+    used = np.int64(0)
+    for r in range(len(sizes)):
+        begin, end = indptr[r], indptr[r + 1]
+        before = used
+        bar = np.float32(-1)
+        if end - begin > width:
+            bar = np.partition(values[begin:end], end - begin - width)[end - begin - width]
+        above = 0
+        for k in range(begin, end):
+            if values[k] > bar:
+                above += 1
+        ties = width - above
+        for k in range(begin, end):
+            if values[k] > bar or (values[k] == bar and ties > 0):
+                if values[k] == bar:
+                    ties -= 1
+                features[used] = indices[k]
+                kept[used] = values[k]
+                used += 1
+        sizes[r] = used - before
+    return used
+
+
+@compiled
+def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nearest, similarity):  # type: ignore[no-untyped-def]
+    """For each query row the kept rows with the largest dot product, best first, ties by lower row number.
+
+    The kept rows are by feature: rows[posts[f]:posts[f+1]] with `weights`; `total` of them. Written: nearest int32
+    [queries, most] (-1: fewer share a feature), similarity float32 [queries, most].
+    """
+    sums = np.zeros(total, np.float32)
+    touched = np.empty(total, np.int32)
+    for q in range(len(nearest)):
+        count = 0
+        for k in range(indptr[q], indptr[q + 1]):
+            v = values[k]
+            for p in range(posts[indices[k]], posts[indices[k] + 1]):
+                row = rows[p]
+                if sums[row] == 0:
+                    touched[count] = row
+                    count += 1
+                sums[row] += v * weights[p]
+        found = 0
+        for t in range(count):
+            row = touched[t]
+            s = sums[row]
+            sums[row] = 0
+            if found == most and (s < similarity[q, most - 1] or (s == similarity[q, most - 1] and row > nearest[q, most - 1])):
+                continue
+            at = found if found < most else most - 1
+            while at > 0 and (similarity[q, at - 1] < s or (similarity[q, at - 1] == s and nearest[q, at - 1] > row)):
+                similarity[q, at] = similarity[q, at - 1]
+                nearest[q, at] = nearest[q, at - 1]
+                at -= 1
+            similarity[q, at] = s
+            nearest[q, at] = row
+            if found < most:
+                found += 1
+        for at in range(found, most):
+            nearest[q, at] = -1
+            similarity[q, at] = 0
+
+
+@compiled
+def count_votes(nearest, similarity, own, doubt, votes):  # type: ignore[no-untyped-def]
+    """Share of each class among the neighbours, weighted by squared similarity; `doubt` is the weight of nobody."""
+    for q in range(len(nearest)):
+        total = doubt
+        for k in range(nearest.shape[1]):
+            if nearest[q, k] >= 0:
+                total += similarity[q, k] * similarity[q, k]
+        for c in range(votes.shape[1]):
+            votes[q, c] = 0
+        for k in range(nearest.shape[1]):
+            if nearest[q, k] >= 0:
+                votes[q, own[nearest[q, k]]] += similarity[q, k] * similarity[q, k] / total

@@ -1,0 +1,187 @@
+"""The recipe: everything that can be set about a model, with every default, as frozen dataclasses and as TOML.
+
+A recipe file names only what differs from the defaults::
+
+    seed = 7
+
+    [catalogue]
+    label = "category_path"
+    mapping = "fourteen-to-seven.csv"
+
+    [catalogue.roles]
+    title = "Bezeichnung"
+
+    [text.weights]
+    brand = 0.3
+
+Unknown names and wrong types are errors that say where. A model folder holds the full recipe it was trained with.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from shelfwise.errors import RecipeError
+
+
+def _about(text: str, **limits: Any) -> msgspec.Meta:  # limits are msgspec's: ge, le, gt, lt
+    return msgspec.Meta(description=text, **limits)
+
+
+_Positive = msgspec.Meta(gt=0)
+_Share = msgspec.Meta(gt=0, lt=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueRecipe:
+    """How the catalogue is understood."""
+
+    label: Annotated[str, _about("Column to learn; empty: found by name and content.")] = ""
+    roles: Annotated[
+        dict[str, str | list[str]], _about('Role -> column(s), over what is found; "none" switches a role off.')
+    ] = field(default_factory=dict)
+    fields: Annotated[
+        list[str], _about("Text fields to learn from, of title, description, attributes, brand, shop, url; empty: all.")
+    ] = field(default_factory=list)
+    unlabelled: Annotated[
+        list[str], _about("Category values that mean 'no category', beside empty ones; empty: a built-in list.")
+    ] = field(default_factory=list)
+    mapping: Annotated[str, _about("File that renames, merges or drops categories (see the how-to).")] = ""
+    min_products: Annotated[
+        int, _about("Merge categories with fewer products into their parent shelf; 1 keeps all.", ge=1)
+    ] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextRecipe:
+    """Hashed n-grams of the text fields and the linear learner on them."""
+
+    words: Annotated[int, _about("Longest word n-gram.", ge=1, le=2)] = 2
+    chars_min: Annotated[int, _about("Shortest character n-gram.", ge=1, le=8)] = 3
+    chars_max: Annotated[int, _about("Longest character n-gram.", ge=1, le=8)] = 5
+    bits: Annotated[int, _about("The hash table has 2**bits slots.", ge=10, le=26)] = 22
+    min_rows: Annotated[int, _about("Features seen in fewer products are dropped.", ge=1)] = 2
+    max_features: Annotated[int, _about("Keep at most that many features, the commonest; 0 keeps all.", ge=0)] = 0
+    weights: Annotated[dict[str, float], _about("How loud each field is; 1 where none is given.")] = field(
+        default_factory=lambda: {"attributes": 0.5, "brand": 0.5, "shop": 0.3, "url": 0.5}
+    )
+    cost: Annotated[float, _about("How closely the linear learner fits; see `LinearLearner`.", gt=0)] = 1.0
+    smallest_weight: Annotated[float, _about("Learned weights below this size are dropped.", ge=0)] = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighboursRecipe:
+    """The vote of the most similar labelled products."""
+
+    use: Annotated[bool, _about("Whether neighbours are learned; their weight may still come out as nothing.")] = True
+    count: Annotated[int, _about("How many neighbours vote.", ge=1, le=100)] = 10
+    max_rows: Annotated[int, _about("At most that many products are kept as neighbours, spread over categories.", ge=1)] = 200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRecipe:
+    """From scores to calibrated probabilities and promises."""
+
+    folds: Annotated[int, _about("The catalogue is dealt into that many folds for out-of-fold scores.", ge=2, le=20)] = 5
+    rows: Annotated[int, _about("Folds are predicted until there are about that many out-of-fold products.", ge=100)] = 8_000
+    promises: Annotated[list[float], _about("Precisions to prepare a promise for when training.")] = field(
+        default_factory=lambda: [0.9, 0.95, 0.98, 0.99]
+    )
+    delta: Annotated[float, _about("Probability that a promise is not kept.", gt=0, lt=1)] = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole recipe."""
+
+    seed: Annotated[int, _about("Seed of every random choice.", ge=0)] = 0
+    threads: Annotated[int, _about("Threads to use; 0: one a core. Results do not depend on it.", ge=0)] = 0
+    catalogue: CatalogueRecipe = field(default_factory=CatalogueRecipe)
+    text: TextRecipe = field(default_factory=TextRecipe)
+    neighbours: NeighboursRecipe = field(default_factory=NeighboursRecipe)
+    decision: DecisionRecipe = field(default_factory=DecisionRecipe)
+
+    @classmethod
+    def read(cls, where: str | os.PathLike[str]) -> Recipe:
+        """Read a recipe: a TOML file, or the name of a built-in recipe (see `built_in`).
+
+        Raises
+        ------
+        RecipeError
+            There is no such file or recipe, it is not TOML, or an entry has a wrong name, type or value.
+
+        """
+        path = Path(where)
+        known = built_in()
+        if not path.is_file() and str(where) in known:
+            return cls.parse(known[str(where)], f"built-in recipe {where!r}")
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            names = ", ".join(known)
+            raise RecipeError(f"cannot read the recipe {where}: {error}. Built-in recipes are: {names}.") from error
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, origin: str = "recipe") -> Recipe:
+        """Read a recipe from TOML text; `origin` names it in errors."""
+        try:
+            plain = msgspec.toml.decode(text)
+        except msgspec.DecodeError as error:
+            raise RecipeError(f"{origin} is not TOML: {error}") from error
+        return cls.from_dict(plain, origin)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any], origin: str = "recipe") -> Recipe:
+        """Build a recipe from plain values, checking names, types and limits."""
+        _check_names(cls, plain, origin, ())
+        try:
+            recipe = msgspec.convert(plain, cls)
+        except msgspec.ValidationError as error:
+            raise RecipeError(f"{origin}: {error}. See docs/reference/recipe.md.") from error
+        if recipe.text.chars_min > recipe.text.chars_max:
+            raise RecipeError(f"{origin}: text.chars_min is larger than text.chars_max")
+        if any(not 0 < asked < 1 for asked in recipe.decision.promises):
+            raise RecipeError(f"{origin}: decision.promises are shares between 0 and 1, such as 0.98")
+        return recipe
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the full recipe as plain values."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def to_toml(self) -> str:
+        """Return the full recipe as TOML."""
+        return msgspec.toml.encode(self.to_dict()).decode()
+
+
+def built_in() -> dict[str, str]:
+    """Return the recipes that come with the package: name -> TOML text."""
+    folder = resources.files("shelfwise") / "recipes"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    return {file.name.removesuffix(".toml"): file.read_text("utf-8") for file in files}
+
+
+def _check_names(kind: Any, plain: Any, origin: str, at: tuple[str, ...]) -> None:  # msgspec ignores unknown names
+    import difflib
+    import typing
+    from dataclasses import fields, is_dataclass
+
+    if not isinstance(plain, dict):
+        return
+    hints = typing.get_type_hints(kind)
+    known = [f.name for f in fields(kind)]
+    for name, value in plain.items():
+        where = ".".join((*at, name))
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known are: {', '.join(known)}."
+            raise RecipeError(f"{origin}: there is no setting {where!r}.{hint}")
+        if is_dataclass(hints[name]):
+            _check_names(hints[name], value, origin, (*at, name))

@@ -1,0 +1,62 @@
+"""Scoring in blocks: products through the views a block at a time, on several threads, in bounded memory.
+
+This is the one path from products to scores and probabilities. A block is as many products as keep one array of
+products x categories small; a product's result does not depend on its block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shelfwise.decide.fusion import Fusion
+from shelfwise.view import Views
+
+_Result = TypeVar("_Result")
+_CELLS = 1 << 22  # products x categories of one block: 16 MB an array
+
+
+def block_rows(classes: int) -> int:
+    """How many products make a block for that many categories."""
+    return int(min(max(_CELLS // max(classes, 1), 64), 4096))
+
+
+def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> dict[str, NDArray[np.float32]]:
+    """Scores of all views, by name float32 [products, categories]."""
+    parts = list(map_blocks(lambda block: views.scores(block).by_view, products, views.classes, threads))
+    return {name: np.concatenate([part[name] for part in parts]) for name in views.names}
+
+
+def probabilities_of(views: Views, fusion: Fusion, products: pl.DataFrame) -> NDArray[np.float32]:
+    """Probabilities float32 [products, categories] of one block of products."""
+    scores = views.scores(products, tuple(fusion.weights))
+    return fusion.mix(scores.by_view, scores.present)
+
+
+def map_blocks(
+    work: Callable[[pl.DataFrame], _Result], products: pl.DataFrame, classes: int, threads: int
+) -> Iterator[_Result]:
+    """Do some work on each block, results in order; never more than a few blocks are under way."""
+    size = block_rows(classes)
+    blocks = [products[start : start + size] for start in range(0, products.height, size)]
+    if threads <= 1 or len(blocks) <= 1:
+        yield from map(work, blocks)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from _bounded(pool, work, blocks, threads + 1)
+
+
+def _bounded(
+    pool: ThreadPoolExecutor, work: Callable[[pl.DataFrame], _Result], blocks: Sequence[pl.DataFrame], most: int
+) -> Iterator[_Result]:
+    waiting = iter(blocks)
+    under_way = [pool.submit(work, block) for block in islice(waiting, most)]
+    while under_way:
+        yield under_way.pop(0).result()
+        under_way += [pool.submit(work, block) for block in islice(waiting, 1)]
