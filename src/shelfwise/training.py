@@ -43,6 +43,7 @@ class Lesson:
     groups: NDArray[np.int64]
     taxonomy: Taxonomy
     fields: tuple[str, ...]
+    renamed: dict[str, str | None]
 
 
 @dataclass
@@ -102,6 +103,8 @@ class Trained:
     decision: Decision
     neighbours: pl.DataFrame  # product_id and title of the products kept as neighbours
     training: Training
+    renamed: dict[str, str | None]  # categories that a mapping changed; None = dropped
+    counts: NDArray[np.int64]  # products learned from, by category
 
 
 def train(
@@ -128,11 +131,13 @@ def train(
     clock.begin("learn")
     views = Views(recipe, lesson.fields, threads).fit(lesson.products, lesson.y, len(lesson.taxonomy.labels))
     clock.begin("")
+    report.timings |= views.timings_
     kept = lesson.products[views.neighbour_rows_.tolist()] if len(views.neighbour_rows_) < lesson.products.height else lesson.products
     _account(report, lesson, decision, recipe)
     return Trained(
-        roles, lesson.taxonomy, lesson.fields, views, decision, kept.select("product_id", "title"), report
-    )
+        roles, lesson.taxonomy, lesson.fields, views, decision, kept.select("product_id", "title"), report,
+        lesson.renamed, sizes.astype(np.int64),
+    )  # fmt: skip
 
 
 def read_products(source: Source, recipe: Recipe, split: str | None) -> tuple[Roles, pl.DataFrame]:
@@ -168,15 +173,17 @@ def _choose_rows(
         report.left_out = products.height - chosen.height
     report.unreadable = int((chosen["status"] == "unreadable").sum())
     report.empty = int((chosen["status"] == "empty").sum())
-    chosen = chosen.with_columns(_map_labels(chosen, roles, recipe, report))
+    mapped = _map_labels(chosen, roles, recipe, report)
+    renamed = _renamed(chosen["label"], mapped)
+    chosen = chosen.with_columns(mapped)
     report.unlabelled = int((chosen["label"].is_null() & (chosen["status"] == "ok")).sum())
     chosen = chosen.filter((pl.col("status") == "ok") & pl.col("label").is_not_null())
     fields = _fields(chosen, recipe)
     chosen = chosen.filter(pl.any_horizontal(pl.col(fields) != "")) if fields else chosen.clear()
-    mapped = recipe.catalogue.mapping or recipe.catalogue.min_products > 1
     taxonomy = None
     if chosen.height:
-        taxonomy = Taxonomy.build(chosen["label"], None if mapped else chosen["label_path"], roles.separator)
+        paths = None if renamed else chosen["label_path"]
+        taxonomy = Taxonomy.build(chosen["label"], paths, roles.separator)
     if taxonomy is None or len(taxonomy.labels) < 2:
         only = f"only one category, {taxonomy.labels[0]!r}" if taxonomy else "no row with both text and a category"
         raise LabelError(
@@ -191,7 +198,7 @@ def _choose_rows(
     report.fields = list(fields)
     report.data_sha256 = _fingerprint(chosen, fields)
     _note_crossing(products, roles, report)
-    return Lesson(chosen, taxonomy.codes(chosen["label"]), groups, taxonomy, fields)
+    return Lesson(chosen, taxonomy.codes(chosen["label"]), groups, taxonomy, fields, renamed)
 
 
 def _map_labels(chosen: pl.DataFrame, roles: Roles, recipe: Recipe, report: Training) -> pl.Series:
@@ -207,6 +214,12 @@ def _map_labels(chosen: pl.DataFrame, roles: Roles, recipe: Recipe, report: Trai
         report.mapping = asdict(reports[-1])
         report.notes += [warning for part in reports for warning in part.warnings]
     return labels.alias("label")
+
+
+def _renamed(before: pl.Series, after: pl.Series) -> dict[str, str | None]:
+    """Each category that a mapping changed and what it became."""
+    pairs = pl.DataFrame({"before": before, "after": after}).drop_nulls("before").unique().sort("before")
+    return dict(pairs.filter(pl.col("before").ne_missing(pl.col("after"))).iter_rows())
 
 
 def _fields(products: pl.DataFrame, recipe: Recipe) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ nothing to go by for a product (no text at all) says so instead of guessing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,13 +62,17 @@ class Views:
     def fit(self, products: pl.DataFrame, y: NDArray[np.int32], classes: int) -> Views:
         """Learn from products and their codes y [products]."""
         self.classes = classes
+        started = time.perf_counter()
         blocks = self.features.fit_transform(products)
+        self.timings_ = {"features": round(time.perf_counter() - started, 3)}
         # Neighbours first: they keep a small extract, and the linear fit is what needs the memory.
         self.neighbour_rows_ = _spread(y, self.recipe.neighbours.max_rows, self.recipe.seed)
         kept = self.neighbour_rows_
         self.neighbours.fit(blocks["ngrams"][kept] if len(kept) < len(y) else blocks["ngrams"], y[kept], classes)
+        started = time.perf_counter()
         for name, learner in self.linear.items():
             learner.fit(blocks[name], y, classes)
+        self.timings_["linear"] = round(time.perf_counter() - started, 3)
         return self
 
     def scores(self, products: pl.DataFrame, names: Sequence[str] | None = None) -> ViewScores:

@@ -52,7 +52,7 @@ def inspect(
 
 @main.command(short_help="Learn the categories of a catalogue and save a model.")
 @options.catalogue()
-@click.option("--model", metavar="DIR", required=True, type=click.Path(), help="Folder to save the model in.")
+@options.model_folder()
 @options.label()
 @options.split("Learn from the rows that this column marks train or val, and leave those marked test.")
 @options.fields()
@@ -164,8 +164,9 @@ def predict(
 ) -> None:
     """Put each product of CATALOGUE on a shelf of MODEL: one row out for each row in, in the same order."""
     from shelfwise.catalogue.read import open_source
-    from shelfwise.categorizer import Categorizer, PredictOptions
+    from shelfwise.categorizer import Categorizer
     from shelfwise.cli.summaries import show_predictions
+    from shelfwise.predictions import PredictOptions
 
     categorizer, source = Categorizer.load(model), open_source(catalogue)
     form = "ids" if ids_only else "full"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,14 @@ def catalogue() -> _Decorator:
 def model() -> _Decorator:
     """A model folder to load."""
     return click.argument("model", type=click.Path())
+
+
+def model_folder() -> _Decorator:
+    """A folder to save a model in, checked before the work and not after it."""
+    meaning = "Folder to save the model in; a model that is there is replaced, anything else is left alone."
+    return click.option(
+        "--model", metavar="DIR", required=True, type=click.Path(), callback=_free, help=meaning
+    )
 
 
 def as_json() -> _Decorator:
@@ -88,6 +97,15 @@ def build_recipe(file: str | None, on_top: Mapping[str, object], **catalogue: ob
     if isinstance(roles := given.get("roles"), dict):
         given["roles"] = plain["catalogue"]["roles"] | roles
     return Recipe.from_dict(plain | {"catalogue": plain["catalogue"] | given}, "options")
+
+
+def _free(context: click.Context, option: click.Parameter, value: str) -> str:
+    """A folder that a model may be saved in."""
+    from shelfwise.artifact import is_replaceable
+
+    if Path(value).exists() and not is_replaceable(Path(value)):
+        raise click.BadParameter(f"{value} exists and is not a Shelfwise model; choose another folder")
+    return value
 
 
 def _pairs(

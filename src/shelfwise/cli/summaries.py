@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from shelfwise.catalogue.inspect import Inspection, Labels
-    from shelfwise.categorizer import Training, Written
     from shelfwise.demo import DemoShop
     from shelfwise.evaluate import Outcome, Scores
     from shelfwise.evaluate.metrics import Headline
+    from shelfwise.predictions import Written
+    from shelfwise.training import Training
 
 _SHELVES_SHOWN = 5
 
@@ -76,37 +77,43 @@ def show_training(console: Console, told: Training, steps: Sequence[str]) -> Non
     learned, total = count(told.learned, "product"), seconds(told.timings["total"])
     shelves = f"{count(told.categories, 'category', 'categories')} ({count(told.depth, 'level')})"
     console.print(f"Learned {shelves} from {learned} in {total}.", style="bold")
-    lines(console, [f"Read {count(told.rows, 'row')}. Fields: {', '.join(told.fields)}.", *told.notes])
-    scores = told.out_of_fold
-    heading(console, f"On {scores['rows']:,} products that were held out while learning")
-    names = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1"}
-    shown = [f"{name} {percent(scores[key])}" for key, name in names.items()]
-    views = ", ".join(f"{name} {weight:.2f}" for name, weight in told.view_weights.items())
-    lines(console, [f"{', '.join(shown)}; confidence is off by {percent(scores['calibration_error'])}."])
-    lines(console, [f"What is listened to: {views}."])
-    heading(console, "Promises")
-    table(
-        console,
-        [">precision", ">accepted", ">at least a shelf", "remark"],
-        [_promise_row(promise) for promise in told.promises],
-        wrap=True,
-    )
-    spent = ", ".join(f"{n} {seconds(s)}" for n, s in told.timings.items() if n != "total")
+    lines(console, [f"Read {count(told.rows, 'row')}{_left_out(told)}. Text: {', '.join(told.fields)}."])
+    lines(console, told.notes, "!")
+    tested = told.out_of_fold
+    heading(console, f"On {count(tested['rows'], 'product')} that were held out while learning")
+    levels = ", ".join(percent(share) for share in tested["levels"][:-1])
+    above = f" (on the levels above: {levels})" if levels else ""
+    sure = f"confidence was {percent(tested['mean_confidence'])} on average"
+    lines(console, [f"{percent(tested['accuracy'])} landed on exactly the right shelf{above}; {sure}."])
+    lines(console, [f"Weights: {', '.join(f'{name} {w:.2f}' for name, w in told.view_weights.items())}."])
+    heading(console, "What can be promised")
+    columns = [">precision", ">accepted", ">or a parent shelf", "from confidence"]
+    table(console, columns, [_promise_row(promise) for promise in told.promises], wrap=True)
+    spent = ", ".join(f"{name} {seconds(took)}" for name, took in told.timings.items() if name != "total")
     lines(console, ["", f"Time: {spent}.", "Next:"])
     for step in steps:
         console.print(f"  {step}", soft_wrap=True)  # a command that is broken in two cannot be copied
 
 
+def _left_out(told: Training) -> str:
+    """Rows that were not learned from, by reason."""
+    reasons = {
+        "kept for testing": told.left_out,
+        "without a category": told.unlabelled,
+        "without text": told.empty,
+        "unreadable": told.unreadable,
+    }
+    listed = [f"{rows:,} {reason}" for reason, rows in reasons.items() if rows]
+    return f": {', '.join(listed)}" if listed else ""
+
+
 def _promise_row(promise: Mapping[str, Any]) -> tuple[str, str, str, str]:
     shelf = promise["shelf"]
     asked = f"{100 * promise['asked']:g} %"
-    at_least = percent(shelf["coverage"]) if shelf else "-"
+    at_least = percent(shelf["coverage"]) if shelf and not shelf.get("refused") else "-"
     if promise["refused"]:
         return asked, "refused", at_least, promise["refused"]
-    remark = (
-        f"confidence {promise['threshold']:.3f} and above; {percent(promise['precision_seen'])} were right"
-    )
-    return asked, percent(promise["coverage"]), at_least, remark
+    return asked, percent(promise["coverage"]), at_least, f"{promise['threshold']:.3f}"
 
 
 # -- evaluate ------------------------------------------------------------------------------------------------

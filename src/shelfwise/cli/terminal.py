@@ -22,11 +22,9 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _STEPS = {
     "read": "Reading the catalogue",
-    "features": "Turning text into features",
-    "linear": "Learning the categories",
-    "folds": "Testing on products that were held out",
-    "neighbours": "Comparing with similar products",
+    "folds": "Answering for products that are held out",
     "decision": "Calibrating, and preparing promises",
+    "learn": "Learning from all products",
 }
 
 

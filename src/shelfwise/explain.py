@@ -1,0 +1,107 @@
+"""Explanations: the words that spoke for an answer, the most similar labelled products, what each view said.
+
+Words are weighed by occlusion (Zeiler & Fergus 2014, arXiv:1311.2901; for text, Robnik-Sikonja & Kononenko 2008): a
+word's weight is how much the log-odds of the answer fall when the word is taken out of the product. That needs no
+second reading of the model: the shortened products go the same way as every other product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.decide.fusion import Fusion
+from shelfwise.predictions import EVIDENCE
+from shelfwise.scoring import probabilities_of
+from shelfwise.view import Views
+
+_WORDS = 40
+"""At most that many words (or attributes) of a product are tried, titles first."""
+_SHOWN = 6
+_NEIGHBOURS = 3
+
+
+def explain(
+    products: pl.DataFrame,
+    codes: NDArray[np.int32],
+    views: Views,
+    fusion: Fusion,
+    taxonomy: Taxonomy,
+    neighbours: pl.DataFrame,
+) -> pl.Series:
+    """Evidence for the answers codes [products]; `neighbours` are the ids and titles of the products kept."""
+    words = _weigh_words(products, codes, views, fusion)
+    similar = _find_similar(products, views, taxonomy, neighbours)
+    votes = _ask_views(products, views, fusion, taxonomy)
+    rows = [
+        {"words": w, "neighbours": n, "views": v} for w, n, v in zip(words, similar, votes, strict=True)
+    ]
+    return pl.Series("evidence", rows, dtype=EVIDENCE)
+
+
+def _weigh_words(
+    products: pl.DataFrame, codes: NDArray[np.int32], views: Views, fusion: Fusion
+) -> list[list[dict[str, object]]]:
+    fields = views.features.fields
+    table = products.select(fields)
+    weighed: list[list[dict[str, object]]] = []
+    for row, code in zip(table.iter_rows(named=True), codes.tolist(), strict=True):
+        pieces = [(field, piece) for field in fields for piece in _pieces(field, row[field])][:_WORDS]
+        variants = [row, *({**row, field: _without(field, row[field], piece)} for field, piece in pieces)]
+        p = probabilities_of(views, fusion, pl.DataFrame(variants, schema=table.schema))[:, code].astype(float)
+        odds = np.log(np.clip(p, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(p, 1e-6, 1 - 1e-6))
+        falls = odds[0] - odds[1:]
+        best = [i for i in np.argsort(-falls, kind="stable")[:_SHOWN].tolist() if falls[i] > 0]
+        weighed.append(
+            [{"field": pieces[i][0], "text": pieces[i][1], "weight": round(float(falls[i]), 4)} for i in best]
+        )
+    return weighed
+
+
+def _pieces(field: str, text: str) -> list[str]:
+    """The distinct words of a field, or its items for attributes, in order."""
+    return list(dict.fromkeys(text.split("\n") if field == "attributes" else text.split()))
+
+
+def _without(field: str, text: str, piece: str) -> str:
+    joint = "\n" if field == "attributes" else " "
+    return joint.join(part for part in (text.split("\n") if field == "attributes" else text.split()) if part != piece)
+
+
+def _find_similar(
+    products: pl.DataFrame, views: Views, taxonomy: Taxonomy, neighbours: pl.DataFrame
+) -> list[list[dict[str, object]]]:
+    found, cosine = views.nearest(products, _NEIGHBOURS)
+    ids, titles = neighbours["product_id"], neighbours["title"]
+    return [
+        [
+            {
+                "product_id": ids[place],
+                "title": titles[place],
+                "category": taxonomy.labels[views.neighbours.y_[place]],
+                "similarity": round(float(close), 4),
+            }
+            for place, close in zip(places, closeness, strict=True)
+            if place >= 0
+        ]
+        for places, closeness in zip(found.tolist(), cosine.tolist(), strict=True)
+    ]
+
+
+def _ask_views(
+    products: pl.DataFrame, views: Views, fusion: Fusion, taxonomy: Taxonomy
+) -> list[list[dict[str, object]]]:
+    """What each view alone would answer, at its weight in the mix (1 for a view that has none)."""
+    scores = views.scores(products)
+    votes: list[list[dict[str, object]]] = [[] for _ in range(products.height)]
+    for name, part in scores.by_view.items():
+        alone = Fusion({name: fusion.weights.get(name, 1.0)}, fusion.prior)
+        p = alone.mix({name: part}, scores.present)
+        best = p.argmax(axis=1)
+        for row, code in enumerate(best.tolist()):
+            votes[row].append(
+                {"view": name, "category": taxonomy.labels[code], "confidence": round(float(p[row, code]), 4)}
+            )
+    return votes

@@ -1,0 +1,158 @@
+"""Writing predictions: piece by piece to a Parquet, CSV or JSON-lines file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from shelfwise.errors import CatalogueError
+
+Form = Literal["full", "ids"]
+FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: rows, rows by status, how many were accepted (None without a promise), seconds it took."""
+
+    rows: int
+    by_status: dict[str, int]
+    accepted: int | None
+    seconds: float
+
+
+@dataclass
+class _Tally:
+    rows: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+    promised: bool = False
+
+    def add(self, table: pl.DataFrame) -> None:
+        self.rows += table.height
+        self.by_status.update(dict(table["status"].value_counts().iter_rows()))
+        self.accepted += int(table["accepted"].sum() or 0)
+        self.promised = self.promised or table["accepted"].is_not_null().any()
+
+
+def check_output(output: str | os.PathLike[str]) -> Path:
+    """Return the path, or raise before any work when it cannot be written."""
+    path = Path(output)
+    if path.suffix.lower() not in FORMATS:
+        raise CatalogueError(f"cannot write {path}: the file's ending must be one of {', '.join(FORMATS)}")
+    if path.is_dir():
+        raise CatalogueError(f"cannot write {path}: it is a folder")
+    return path
+
+
+def write_tables(
+    tables: Iterator[pl.DataFrame],
+    output: str | os.PathLike[str],
+    form: Form = "full",
+    notify_rows: Callable[[int], None] | None = None,
+) -> Written:
+    """Write prediction tables one after the other; `notify_rows` hears how many rows were added each time.
+
+    The file is built under a temporary name beside it, flushed to disk and renamed; when anything fails, it is removed.
+    In CSV the nested columns are JSON, and cells that a spreadsheet would run as a formula are quoted (OWASP).
+    """
+    path = check_output(output)
+    started = time.perf_counter()
+    tally = _Tally()
+
+    def pieces() -> Iterator[pl.DataFrame]:
+        for table in tables:
+            tally.add(table)
+            if notify_rows is not None:
+                notify_rows(table.height)
+            yield _ids_only(table) if form == "ids" else table
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise CatalogueError(f"cannot write {path}: {error}") from error
+    building = Path(name)
+    try:
+        _write(pieces(), building, path.suffix.lower())
+        with building.open("rb") as file:
+            os.fsync(file.fileno())
+        building.chmod(0o644)
+        building.replace(path)
+    except BaseException:
+        building.unlink(missing_ok=True)
+        raise
+    seconds = round(time.perf_counter() - started, 3)
+    accepted = tally.accepted if tally.promised else None
+    return Written(tally.rows, dict(sorted(tally.by_status.items())), accepted, seconds)
+
+
+def _write(pieces: Iterator[pl.DataFrame], path: Path, suffix: str) -> None:
+    first = next(pieces)
+    if suffix == ".parquet":
+        _write_parquet(first, pieces, path)
+        return
+    with path.open("wb") as file:
+        for number, piece in enumerate(_chain(first, pieces)):
+            if suffix == ".csv":
+                file.write(_flat(piece).write_csv(include_header=number == 0).encode())
+            else:
+                file.write(piece.write_ndjson().encode())
+
+
+def _write_parquet(first: pl.DataFrame, pieces: Iterator[pl.DataFrame], path: Path) -> None:
+    """Stream the pieces into one Parquet file; polars pulls them from the generator as it writes."""
+    from polars.io.plugins import register_io_source
+
+    failure: list[BaseException] = []
+
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        # Nothing is projected or filtered here, so the other arguments are never set.
+        try:
+            yield from _chain(first, pieces)
+        except BaseException as error:  # polars would hide it inside of its own
+            failure.append(error)
+            raise
+
+    try:
+        register_io_source(source, schema=first.schema).sink_parquet(path, row_group_size=50_000, maintain_order=True)
+    except Exception:
+        if failure:
+            raise failure[0] from None
+        raise
+
+
+def _chain(first: pl.DataFrame, rest: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    yield first
+    yield from rest
+
+
+def _ids_only(table: pl.DataFrame) -> pl.DataFrame:
+    return table.select("product_id", pl.col("category").alias("predicted_category_id"))
+
+
+def _flat(table: pl.DataFrame) -> pl.DataFrame:
+    """Nested columns as JSON text, and nothing that a spreadsheet would take for a formula."""
+    columns = []
+    for name, kind in table.schema.items():
+        if isinstance(kind, pl.List):
+            inner = pl.col(name).list.eval(pl.element().struct.json_encode()).list.join(",")
+            columns.append(pl.format("[{}]", inner).alias(name))
+        elif isinstance(kind, pl.Struct):
+            columns.append(pl.col(name).struct.json_encode())
+        elif kind == pl.String:
+            risky = pl.col(name).str.contains(r"^[=+\-@\t\r]")
+            columns.append(pl.when(risky).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name))
+    return table.with_columns(columns)
+
