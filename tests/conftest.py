@@ -46,3 +46,50 @@ def shop() -> pl.DataFrame:
             "price": [f"{i},99 €" for i, _, _ in rows],
         }
     )
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """A small generated shop (`shelfwise.demo.DemoShop`)."""
+    from shelfwise.demo import generate
+
+    return generate(tmp_path_factory.mktemp("demo"), products=600)
+
+
+@pytest.fixture(scope="session")
+def model(demo):
+    """A model that learned the train rows of `demo`; tests leave it as it is."""
+    from shelfwise.categorizer import Categorizer
+
+    return Categorizer().fit(demo.catalogue, split="split")
+
+
+@pytest.fixture(scope="session")
+def saved(model, tmp_path_factory):
+    """The folder of `model`; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    model.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toys():
+    """Ninety products of an easy shop: one word of the title names the shelf, the others say nothing."""
+    kinds = [("Shoes > Boots", "boot"), ("Shoes > Sandals", "sandal"), ("Watches", "watch")]
+    fillers = ["alder", "birch", "cedar", "maple", "rowan", "sorrel", "thyme"]
+    return pl.DataFrame(
+        {
+            "product_id": f"P{i:03}",
+            "title": f"{fillers[i % 7]} {kinds[i % 3][1]} {fillers[i * 5 % 6]} no{i}",
+            "category": kinds[i % 3][0],
+        }
+        for i in range(90)
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_model(toys):
+    """A model that learned `toys`; tests leave it as it is."""
+    from shelfwise.categorizer import Categorizer
+
+    return Categorizer().fit(toys)

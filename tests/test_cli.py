@@ -226,6 +226,19 @@ class TestBadModel:
 
         self.refused(command, model, catalogue, "taxonomy.json")
 
+    def test_has_a_foreign_file(self, command, catalogue, trained):
+        model = shutil.copytree(trained[0], catalogue.parent / "model")
+        (model / "notes.txt").write_text("mine")
+
+        self.refused(command, model, catalogue, "notes.txt")
+
+    def test_is_from_a_newer_version(self, command, catalogue, trained):
+        model = shutil.copytree(trained[0], catalogue.parent / "model")
+        manifest = json.loads((model / "MANIFEST.json").read_text())
+        (model / "MANIFEST.json").write_text(json.dumps(manifest | {"format": 99}))
+
+        self.refused(command, model, catalogue, "99", "upgrade")
+
     def test_has_a_changed_file(self, command, catalogue, trained):
         model = shutil.copytree(trained[0], catalogue.parent / "model")
         damaged = next(model.glob("*.safetensors"))
@@ -260,6 +273,12 @@ def test_evaluating_without_labels_is_refused(trained):
     model, shop, _ = trained
 
     assert refused(run("evaluate", model, shop.new_arrivals), "categor")
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+
+    assert refused(run("demo", "--output", tmp_path / "taken"), "taken", "exists")
 
 
 def test_message_cannot_steer_the_terminal(tmp_path):
@@ -333,14 +352,22 @@ def test_predict_as_json(trained, tmp_path):
     assert sum(told["by_status"].values()) == told["rows"]
 
 
-def test_recipes_as_json_and_as_toml_say_the_same():
+def settings(tables):
+    """Names of all settings of a recipe's plain values, with the table in front."""
+    nested = {
+        f"{name}.{inner}" for name, table in tables.items() if isinstance(table, dict) for inner in table
+    }
+    return nested | set(tables)
+
+
+def test_recipes_are_printed_whole_as_json_and_as_toml():
     from shelfwise.recipe import Recipe
 
-    listed = only_json(run("recipes", "--json"))
-    assert {"text", "large"} <= set(listed)
-    assert Recipe.parse(run("recipes", "large").stdout).to_dict() == only_json(
-        run("recipes", "large", "--json")
-    )
+    printed = only_json(run("recipes", "large", "--json"))
+
+    assert {"text", "large"} <= set(only_json(run("recipes", "--json")))
+    assert Recipe.parse(run("recipes", "large").stdout) == Recipe.from_dict(printed)
+    assert settings(printed) == settings(Recipe().to_dict())
 
 
 def test_demo_as_json(tmp_path):

@@ -1,13 +1,13 @@
-"""The model folder: plain JSON and safetensors, a card, and a manifest; no pickle, and the same bytes every time.
+"""The model folder: plain JSON, safetensors, a card and a manifest; no pickle, the same bytes every time.
 
-    model.json      format version, recipe, roles of the columns, fields, fusion, what it was trained on, scores
+    model.json      recipe, roles of the columns, fields, fusion, what it was trained on, scores
     taxonomy.json   labels, paths, separator
     *.safetensors   learned arrays (views, decision) and the neighbours' ids and titles
     README.md       the model card, for people
-    MANIFEST.json   size and SHA-256 of each of the files above
+    MANIFEST.json   format version, size and SHA-256 of each of the files above
 
-A folder is written beside its place and moved there whole. Loading checks every file against the manifest and refuses
-what is damaged, foreign, missing or from a newer version; nothing in it is ever executed.
+A folder is written beside its place and moved there whole. Loading checks every file against the manifest and
+refuses what is damaged, foreign, missing or from a newer version; nothing in it is ever executed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,42 +35,75 @@ _NAMES = ("model.json", "taxonomy.json", "README.md", "views.safetensors", "deci
 
 
 def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:
-    """Write a model folder; one that is there is replaced if it is a model, and refused if it is anything else."""
-    target = Path(folder)
-    if target.exists() and not is_replaceable(target):
+    """Write a model folder; a model that is there is replaced, anything else is refused.
+
+    Raises
+    ------
+    ModelError
+        The place is taken by something else, or cannot be written to. What was there is left as it was.
+
+    """
+    target = Path(os.path.abspath(folder))  # "." has a name, too
+    if os.path.lexists(target) and not is_replaceable(target):
         raise ModelError(
-            f"{target} exists and is not a Shelfwise model; it is left as it is. Choose another folder with --model."
+            f"{folder} exists and is not a Shelfwise model, or holds other files as well; it is left as "
+            "it is. Choose another folder with --model."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    listed = {
-        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in sorted(files.items())
-    }
+    listed = {name: _entry(content) for name, content in sorted(files.items())}
     manifest = to_json({"format": FORMAT, "files": listed})
-    building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        building.chmod(0o755)
-        for name, content in {**files, MANIFEST: manifest}.items():
-            with (building / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        old = None
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            target.rename(old / "model")
-        building.rename(target)
-        if old is not None:
-            shutil.rmtree(old)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            building.chmod(0o755)
+            for name, content in {**files, MANIFEST: manifest}.items():
+                _write_file(building / name, content)
+            _put_in_place(building, target)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise ModelError(f"cannot write the model to {folder}: {error}") from error
     return target
 
 
+def _write_file(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put_in_place(building: Path, target: Path) -> None:
+    """Move a finished folder to its place; a folder that is there goes, or comes back if that fails."""
+    if not target.exists():
+        building.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    try:
+        target.rename(old / "model")
+        try:
+            building.rename(target)
+        except BaseException:
+            (old / "model").rename(target)
+            raise
+    finally:
+        if target.exists():  # else the old model is all there is: leave it to be found
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def is_replaceable(folder: Path) -> bool:
-    """Whether a path may be overwritten by a model: an empty folder, or one with a manifest of ours."""
-    return folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))
+    """Whether a model may take a path: an empty folder, or one with nothing but a model in it."""
+    if not folder.is_dir():
+        return False
+    there = {entry.name for entry in folder.iterdir()}
+    if not there:
+        return True
+    try:
+        listed = dict(json.loads((folder / MANIFEST).read_bytes())["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return "model.json" in listed and there <= {*listed, MANIFEST}
 
 
 def read_folder(folder: str | os.PathLike[str]) -> dict[str, bytes]:
@@ -84,19 +118,28 @@ def read_folder(folder: str | os.PathLike[str]) -> dict[str, bytes]:
     where = Path(folder)
     if not where.is_dir():
         raise ModelError(f"there is no model folder {where}")
+    listed = _read_manifest(where)
+    _check_names(where, listed)
+    return {name: _read_checked(where / name, listed[name]) for name in sorted(listed)}
+
+
+def _read_manifest(where: Path) -> dict[str, Any]:
+    """Entries of the manifest, which must be as this program writes it, to the byte."""
     try:
-        manifest = json.loads((where / MANIFEST).read_bytes())
+        content = (where / MANIFEST).read_bytes()
+        manifest = json.loads(content)
         version, listed = int(manifest["format"]), dict(manifest["files"])
     except FileNotFoundError:
         raise ModelError(f"{where} is not a Shelfwise model: it has no {MANIFEST}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{where / MANIFEST} is damaged: {error}") from error
     if version > FORMAT:
         raise ModelError(
-            f"{where} has model format {version}; this version of Shelfwise reads up to {FORMAT}. Upgrade Shelfwise."
+            f"{where} has model format {version}; this Shelfwise reads up to {FORMAT}. Upgrade Shelfwise."
         )
-    _check_names(where, listed)
-    return {name: _read_checked(where / name, listed[name]) for name in sorted(listed)}
+    if version < 1 or to_json({"format": version, "files": listed}) != content:
+        raise ModelError(f"{where / MANIFEST} is damaged. Copy or train the model again.")
+    return listed
 
 
 def _check_names(where: Path, listed: Mapping[str, Any]) -> None:
@@ -104,24 +147,33 @@ def _check_names(where: Path, listed: Mapping[str, Any]) -> None:
     if unknown := sorted(set(listed) - set(_NAMES)):
         raise ModelError(f"{where / MANIFEST} lists a file that is no part of a model: {unknown[0]!r}")
     if foreign := sorted(there - set(listed) - {MANIFEST}):
-        raise ModelError(f"{where} holds a foreign file, {foreign[0]!r}. Remove it; a model folder holds nothing else.")
+        raise ModelError(
+            f"{where} holds a foreign file, {foreign[0]!r}. Remove it; a model folder holds nothing else."
+        )
     if missing := sorted(set(_NAMES) - (there & set(listed))):
         raise ModelError(f"{where} is incomplete: {missing[0]} is missing. Copy or train the model again.")
 
 
-def _read_checked(path: Path, entry: Any) -> bytes:
+def _entry(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _read_checked(path: Path, entry: object) -> bytes:
     if path.is_symlink() or not path.is_file():
         raise ModelError(f"{path} is not a plain file")
-    content = path.read_bytes()
-    expected = entry.get("sha256") if isinstance(entry, dict) else None
-    if hashlib.sha256(content).hexdigest() != expected:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    if _entry(content) != entry:
         raise ModelError(f"{path} is damaged: it does not match {MANIFEST}. Copy or train the model again.")
     return content
 
 
-def to_json(value: Any) -> bytes:  # any JSON value
+def to_json(value: object) -> bytes:
     """Encode a value as the JSON of model folders: keys in order, so that equal values are equal bytes."""
-    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8", "replace")
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+    return f"{text}\n".encode("utf-8", "replace")
 
 
 def to_safetensors(tensors: Mapping[str, NDArray[np.generic]]) -> bytes:
@@ -153,4 +205,4 @@ def unpack_texts(packed: Mapping[str, NDArray[np.generic]]) -> list[str]:
     """The texts that `pack_texts` packed."""
     content = packed["bytes"].tobytes()
     ends = [0, *packed["ends"].tolist()]
-    return [content[a:b].decode("utf-8", "replace") for a, b in zip(ends, ends[1:], strict=False)]
+    return [content[a:b].decode("utf-8", "replace") for a, b in pairwise(ends)]

@@ -1,8 +1,8 @@
-"""The model card: what a model was trained on and how good it is, for people (Mitchell et al. 2019, arXiv:1810.03993)."""
+"""The model card: what a model was trained on and how good it is (Mitchell et al. 2019, arXiv:1810.03993)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shelfwise.catalogue.taxonomy import Taxonomy
@@ -20,18 +20,18 @@ def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         "",
         "## What it was trained on",
         "",
-        f"- {training['learned']:,} of {training['rows']:,} products; {training['unlabelled']:,} had no category, "
-        f"{training['empty']:,} no text, {training['unreadable']:,} could not be read, {training['left_out']:,} were "
-        "kept for testing.",
-        f"- {training['categories']:,} categories on up to {training['depth']} levels; {training['singletons']:,} of them "
-        "have one product.",
+        f"- {training['learned']:,} of {training['rows']:,} products; "
+        f"{training['unlabelled']:,} had no category, {training['empty']:,} no text, "
+        f"{training['unreadable']:,} could not be read, {training['left_out']:,} were kept for testing.",
+        f"- {training['categories']:,} categories on up to {training['depth']} levels; "
+        f"{training['singletons']:,} of them have one product.",
         f"- Categories from the column `{roles['label']}`; text from {', '.join(training['fields'])}.",
         f"- SHA-256 of what was learned from: `{training['data_sha256']}`.",
         "",
         "## How good it is",
         "",
-        f"On {tested['rows']:,} products that were held back, near-duplicates with them, {tested['accuracy']:.1%} landed on "
-        "the right shelf.",
+        f"On {tested['rows']:,} products that were held back, near-duplicates with them, "
+        f"{tested['accuracy']:.1%} landed on the right shelf.",
         "",
         "| level | right |",
         "|---:|---:|",
@@ -41,18 +41,24 @@ def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         "|---:|---:|---:|",
         *(_promise_row(promise) for promise in training["promises"]),
         "",
-        f"A promise is kept with a probability of {1 - state['delta']:.0%} over the draw of the products held back, for new "
-        "products of the same kind; it says nothing about kinds of goods that were not there.",
+        f"A promise is kept with probability {_percent(1 - state['delta'])} over the draw of the products "
+        "held back, for new products of the same kind; it says nothing about other kinds of goods.",
         "",
-        "## What to watch",
-        "",
-        *(f"- {note}" for note in training["notes"] or ["Nothing out of the ordinary was found."]),
-        "",
+        *_watch(training["notes"]),
     ]
     return "\n".join(lines)
 
 
+def _watch(notes: Sequence[str]) -> list[str]:
+    listed = [f"- {note}" for note in notes or ["Nothing out of the ordinary was found."]]
+    return ["## What to watch", "", *listed, ""]
+
+
 def _promise_row(promise: Mapping[str, Any]) -> str:
     if promise["refused"]:
-        return f"| {promise['asked']:.0%} | cannot be promised | |"
-    return f"| {promise['asked']:.0%} | {promise['coverage']:.1%} | {promise['threshold']:.4f} |"
+        return f"| {_percent(promise['asked'])} | cannot be promised | |"
+    return f"| {_percent(promise['asked'])} | {promise['coverage']:.1%} | {promise['threshold']:.4f} |"
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share, 4):g}%"  # 99.5% must not be rounded to 100%

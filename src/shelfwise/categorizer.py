@@ -1,6 +1,6 @@
 """The `Categorizer`: learns a catalogue's categories, predicts, explains, saves and loads.
 
-It owns the learned state and nothing else; each method is one step of the flow, done by the module of that name.
+It owns the learned state and nothing else; each method is one step of the flow, done by a module of its own.
 """
 
 from __future__ import annotations
@@ -16,20 +16,17 @@ from numpy.typing import NDArray
 
 from shelfwise import artifact
 from shelfwise.card import write_card
-from shelfwise.catalogue.paths import UNLABELLED
-from shelfwise.catalogue.products import clean
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.catalogue.roles import Roles
-from shelfwise.catalogue.splits import given_split
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.decision import Decision, Record
 from shelfwise.decide.fusion import Fusion
 from shelfwise.errors import CatalogueError, ModelError, PromiseError, ShelfwiseError
 from shelfwise.explain import explain
-from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table
+from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table, withhold
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import map_blocks, probabilities_of
-from shelfwise.training import Training, train
+from shelfwise.training import Training, clean_batches, sides, train
 from shelfwise.view import Views
 from shelfwise.writing import Form, Written, check_output, write_tables
 
@@ -75,16 +72,15 @@ class Categorizer:
     ) -> Self:
         """Learn a catalogue's categories.
 
-        Parameters
-        ----------
-        catalogue: a path (file, folder, glob), a `Source`, or any frame that speaks Arrow.
-        split: a column that marks rows; those marked train or val are learned from. None: all labelled rows.
-        notify: called with the name of each step as it begins.
+        Args:
+            catalogue: a path (file, folder, glob), a `Source`, or any frame that speaks Arrow.
+            split: a column that marks rows; those marked train or val are learned from. None: all labelled
+                rows.
+            notify: called with the name of each step as it begins.
 
-        Raises
-        ------
-        CatalogueError, LabelError, RecipeError
-            What is wrong with the catalogue, its categories or the recipe.
+        Raises:
+            CatalogueError, LabelError, RecipeError: what is wrong with the catalogue, its categories or the
+                recipe.
 
         """
         done = train(_source(catalogue), self.recipe, split, self.threads, notify)
@@ -101,7 +97,7 @@ class Categorizer:
     # -- predicting ------------------------------------------------------------------------------------------
 
     def predict_proba(self, catalogue: object) -> NDArray[np.float32]:
-        """Probabilities float32 [rows, categories], columns in the order of `taxonomy_.labels`; rows sum to 1.
+        """Probabilities float32 [rows, categories], columns as in `taxonomy_.labels`; rows sum to 1.
 
         For large catalogues use `predict_batches`: this array is rows x categories.
         """
@@ -113,14 +109,22 @@ class Categorizer:
     def predict(
         self, catalogue: object, options: PredictOptions | None = None, *, split: str | None = None
     ) -> pl.DataFrame:
-        """Predict all rows; the table of docs/design.md, in input order. `split`: only rows marked test in it."""
+        """Predict all rows, in input order; `predictions.SCHEMA` says what the columns are.
+
+        With a column `split`, rows marked test in it, and those that could not be read.
+        """
         parts = list(self.predict_batches(catalogue, options, split=split))
         return pl.concat(parts)
 
     def predict_batches(
-        self, catalogue: object, options: PredictOptions | None = None, *, split: str | None = None, rows: int = 20_000
+        self,
+        catalogue: object,
+        options: PredictOptions | None = None,
+        *,
+        split: str | None = None,
+        rows: int = 20_000,
     ) -> Iterator[pl.DataFrame]:
-        """Predict in pieces of at most `rows` rows, in input order and bounded memory; at least one piece, maybe empty.
+        """Predict in pieces of at most `rows` rows, in input order and bounded memory; one piece at least.
 
         Raises
         ------
@@ -147,8 +151,11 @@ class Categorizer:
 
         `form`: "full", or "ids" for `product_id` and `predicted_category_id` alone.
         """
-        check_output(output)
-        return write_tables(self.predict_batches(catalogue, options, split=split), output, form, notify_rows)
+        path = check_output(output)
+        source = _source(catalogue)
+        if any(path.resolve() == file.resolve() for file in source.files):
+            raise CatalogueError(f"{path} is the catalogue itself; write the predictions to another file")
+        return write_tables(self.predict_batches(source, options, split=split), path, form, notify_rows)
 
     def thresholds(self, promise: float | None) -> Thresholds | None:
         """Confidences that keep a promise; PromiseError when neither categories nor shelves can keep it."""
@@ -173,18 +180,16 @@ class Categorizer:
         roles = self.roles_
         if split is not None:
             if split not in source.columns:
-                raise CatalogueError(f"there is no column {split!r} to split by; columns are: {', '.join(source.columns)}")
+                listed = ", ".join(source.columns)
+                raise CatalogueError(f"there is no column {split!r} to split by; columns are: {listed}")
             roles = replace(roles, split=split)
-        unlabelled = tuple(self.recipe.catalogue.unlabelled) or UNLABELLED
-        row = 0
         empty = True
-        for batch in source.batches(rows, roles.used(source.columns)):
-            products = clean(batch, roles, row, unlabelled)
-            row += batch.height
-            if split is not None and products.height:
-                products = products.filter(pl.Series(given_split(products["split"])[1]))
-            if products.height or empty:
-                yield products
+        for products in clean_batches(source, roles, self.recipe, rows):
+            chosen = products
+            if split is not None:
+                chosen = products.filter(sides(products)[1] | (products["status"] == "unreadable").to_numpy())
+            if chosen.height or empty:
+                yield chosen
                 empty = False
 
     def _probabilities(self, products: pl.DataFrame) -> NDArray[np.float32]:
@@ -195,12 +200,19 @@ class Categorizer:
     ) -> pl.DataFrame:
         def work(block: pl.DataFrame) -> pl.DataFrame:
             answers = answer(self._probabilities(block), self.taxonomy_, options.top, thresholds)
+            answers = withhold(answers, (block["status"] == "ok").to_numpy())
             table = to_table(block, answers, self.taxonomy_)
             if not options.explain:
                 return table
             why = explain(
-                block, answers.codes[:, 0], self.views_, self.decision_.fusion, self.taxonomy_, self.neighbours_
+                block,
+                answers.codes[:, 0],
+                self.views_,
+                self.decision_.fusion,
+                self.taxonomy_,
+                self.neighbours_,
             )
+            why = why.set(block["status"] == "unreadable", None)
             return table.insert_column(table.columns.index("status"), why)
 
         if products.height == 0:
@@ -218,7 +230,7 @@ class Categorizer:
             "recipe": {**self.recipe.to_dict(), "threads": 0},
             "roles": self.roles_.to_dict(),
             "fields": list(self.views_.features.fields),
-            "fusion": self.decision_.fusion.weights,
+            "fusion": {"shares": self.decision_.fusion.shares, "sharpness": self.decision_.fusion.sharpness},
             "delta": self.decision_.delta,
             "renamed": self.renamed_,
             "counts": self.counts_.tolist(),
@@ -260,17 +272,17 @@ class Categorizer:
             model.views_ = Views(model.recipe, state["fields"], model.threads).restore(tensors, classes)
             model.neighbours_ = pl.DataFrame(
                 {
-                    column: artifact.unpack_texts({part: tensors[f"kept.{column}.{part}"] for part in ("bytes", "ends")})
+                    column: artifact.unpack_texts(
+                        {part: tensors[f"kept.{column}.{part}"] for part in ("bytes", "ends")}
+                    )
                     for column in ("product_id", "title")
                 },
                 schema={"product_id": pl.String, "title": pl.String},
             )
             decision = artifact.from_safetensors(files["decision.safetensors"])
-            fusion = Fusion(state["fusion"], decision["prior"].astype(np.float32))
+            fusion = Fusion(**state["fusion"], prior=decision["prior"].astype(np.float32))
             model.decision_ = Decision(fusion, Record.restore(decision), float(state["delta"]))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            if isinstance(error, ShelfwiseError):
-                raise
+        except (ShelfwiseError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise ModelError(f"{folder} is not a model that this version can read: {error!r}") from error
         return model
 

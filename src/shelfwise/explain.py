@@ -1,8 +1,8 @@
 """Explanations: the words that spoke for an answer, the most similar labelled products, what each view said.
 
-Words are weighed by occlusion (Zeiler & Fergus 2014, arXiv:1311.2901; for text, Robnik-Sikonja & Kononenko 2008): a
-word's weight is how much the log-odds of the answer fall when the word is taken out of the product. That needs no
-second reading of the model: the shortened products go the same way as every other product.
+Words are weighed by occlusion (Zeiler & Fergus 2014, arXiv:1311.2901; for text, Robnik-Sikonja & Kononenko
+2008): a word's weight is how much the log-odds of the answer fall when the word is taken out of the product.
+That needs no second reading of the model: the shortened products go the same way as every other product.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ def explain(
     words = _weigh_words(products, codes, views, fusion)
     similar = _find_similar(products, views, taxonomy, neighbours)
     votes = _ask_views(products, views, fusion, taxonomy)
-    rows = [
-        {"words": w, "neighbours": n, "views": v} for w, n, v in zip(words, similar, votes, strict=True)
-    ]
+    rows = [{"words": w, "neighbours": n, "views": v} for w, n, v in zip(words, similar, votes, strict=True)]
     return pl.Series("evidence", rows, dtype=EVIDENCE)
 
 
@@ -50,7 +48,9 @@ def _weigh_words(
     for row, code in zip(table.iter_rows(named=True), codes.tolist(), strict=True):
         pieces = [(field, piece) for field in fields for piece in _pieces(field, row[field])][:_WORDS]
         variants = [row, *({**row, field: _without(field, row[field], piece)} for field, piece in pieces)]
-        p = probabilities_of(views, fusion, pl.DataFrame(variants, schema=table.schema))[:, code].astype(float)
+        p = probabilities_of(views, fusion, pl.DataFrame(variants, schema=table.schema))[:, code].astype(
+            float
+        )
         odds = np.log(np.clip(p, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(p, 1e-6, 1 - 1e-6))
         falls = odds[0] - odds[1:]
         best = [i for i in np.argsort(-falls, kind="stable")[:_SHOWN].tolist() if falls[i] > 0]
@@ -66,8 +66,8 @@ def _pieces(field: str, text: str) -> list[str]:
 
 
 def _without(field: str, text: str, piece: str) -> str:
-    joint = "\n" if field == "attributes" else " "
-    return joint.join(part for part in (text.split("\n") if field == "attributes" else text.split()) if part != piece)
+    parts, joint = (text.split("\n"), "\n") if field == "attributes" else (text.split(), " ")
+    return joint.join(part for part in parts if part != piece)
 
 
 def _find_similar(
@@ -81,7 +81,7 @@ def _find_similar(
                 "product_id": ids[place],
                 "title": titles[place],
                 "category": taxonomy.labels[views.neighbours.y_[place]],
-                "similarity": round(float(close), 4),
+                "similarity": round(min(float(close), 1.0), 4),
             }
             for place, close in zip(places, closeness, strict=True)
             if place >= 0
@@ -93,11 +93,11 @@ def _find_similar(
 def _ask_views(
     products: pl.DataFrame, views: Views, fusion: Fusion, taxonomy: Taxonomy
 ) -> list[list[dict[str, object]]]:
-    """What each view alone would answer, at its weight in the mix (1 for a view that has none)."""
+    """What each view alone would answer, and how surely if it spoke for all of them."""
     scores = views.scores(products)
     votes: list[list[dict[str, object]]] = [[] for _ in range(products.height)]
     for name, part in scores.by_view.items():
-        alone = Fusion({name: fusion.weights.get(name, 1.0)}, fusion.prior)
+        alone = Fusion({name: 1.0}, fusion.sharpness, fusion.prior)
         p = alone.mix({name: part}, scores.present)
         best = p.argmax(axis=1)
         for row, code in enumerate(best.tolist()):

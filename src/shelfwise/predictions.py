@@ -1,12 +1,12 @@
 """Predictions: probabilities of products as the table that every door hands out.
 
-Columns are those of the contract (docs/design.md): `product_id`, `category`, `confidence`, `accepted`, `shelf`,
-`shelf_confidence`, `candidates`, `evidence`, `status`, `reason`. One row a product, in the order of the input.
+Columns are those of the contract (docs/design.md): `product_id`, `category`, `confidence`, `accepted`,
+`shelf`, `shelf_confidence`, `candidates`, `evidence`, `status`, `reason`. One row a product, in input order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -25,10 +25,10 @@ NEIGHBOUR = pl.Struct(
 VOTE = pl.Struct({"view": pl.String, "category": pl.String, "confidence": pl.Float32})
 EVIDENCE = pl.Struct({"words": pl.List(WORD), "neighbours": pl.List(NEIGHBOUR), "views": pl.List(VOTE)})
 
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "product_id": pl.String, "category": pl.String, "confidence": pl.Float32, "accepted": pl.Boolean,
-    "shelf": pl.String, "shelf_confidence": pl.Float32, "candidates": pl.List(CANDIDATE), "evidence": EVIDENCE,
-    "status": pl.String, "reason": pl.String,
+    "shelf": pl.String, "shelf_confidence": pl.Float32, "candidates": pl.List(CANDIDATE),
+    "evidence": EVIDENCE, "status": pl.String, "reason": pl.String,
 }  # fmt: skip
 """Columns of a predictions table; `evidence` only where it was asked for."""
 
@@ -55,8 +55,8 @@ class PredictOptions:
 class Answers:
     """Probabilities turned into answers.
 
-    codes int32 and confidence float32 [n, top], best first; accepted bool [n] and shelf int32 [n] (a node, -1: none)
-    with its probability, where a promise was asked for.
+    codes int32 and confidence float32 [n, top], best first; accepted bool [n] and shelf int32 [n] (a node,
+    -1: none) with its probability, where a promise was asked for.
     """
 
     codes: NDArray[np.int32]
@@ -77,7 +77,7 @@ class Thresholds:
 def answer(
     probabilities: NDArray[np.float32], taxonomy: Taxonomy, top: int, thresholds: Thresholds | None = None
 ) -> Answers:
-    """Pick the best candidates and apply the promise; a pure function of probabilities float32 [n, categories]."""
+    """Pick the best candidates and apply the promise; a pure function of float32 [n, categories]."""
     k = min(top, probabilities.shape[1])
     codes, confidence = best_codes(probabilities, k)
     if thresholds is None:
@@ -92,11 +92,30 @@ def answer(
     return Answers(codes, confidence, accepted, shelf, np.where(found, chain[rows, at], np.float32(np.nan)))
 
 
+def withhold(answers: Answers, known: NDArray[np.bool_]) -> Answers:
+    """Accept nothing and name no shelf for products that have nothing to go by: no promise covers a guess."""
+    if answers.accepted is None or answers.shelf is None or answers.shelf_confidence is None:
+        return answers
+    return replace(
+        answers,
+        accepted=answers.accepted & known,
+        shelf=np.where(known, answers.shelf, -1).astype(np.int32),
+        shelf_confidence=np.where(known, answers.shelf_confidence, np.float32(np.nan)),
+    )
+
+
 def best_codes(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k largest of each row, best first, equal ones by code."""
     n = values.shape[1]
-    some = np.argpartition(values, n - k, axis=1)[:, n - k :] if k < n else np.tile(np.arange(n), (len(values), 1))
-    some.sort(axis=1)
+    if k < n:
+        # Not argpartition: where equals lie on both sides of the cut, its choice among them is arbitrary.
+        least = np.partition(values, n - k, axis=1)[:, n - k, None]
+        above, level = values > least, values == least
+        room = k - above.sum(axis=1, dtype=np.int32)[:, None]
+        above |= level & (np.cumsum(level, axis=1, dtype=np.int32) <= room)
+        some = np.nonzero(above)[1].reshape(-1, k)
+    else:
+        some = np.tile(np.arange(n), (len(values), 1))
     picked = np.take_along_axis(values, some, axis=1)
     order = np.argsort(-picked, axis=1, kind="stable")
     codes = np.take_along_axis(some, order, axis=1).astype(np.int32)
@@ -104,7 +123,7 @@ def best_codes(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], 
 
 
 def to_table(products: pl.DataFrame, answers: Answers, taxonomy: Taxonomy) -> pl.DataFrame:
-    """The predictions table of products (see `catalogue.products.clean`); rows that could not be read have no answer."""
+    """The predictions table of clean products; rows that could not be read have no answer."""
     labels = pl.Series(taxonomy.labels, dtype=pl.String)
     readable = products["status"] != "unreadable"
     columns = {
@@ -116,7 +135,9 @@ def to_table(products: pl.DataFrame, answers: Answers, taxonomy: Taxonomy) -> pl
         else pl.Series([None], dtype=pl.Boolean).new_from_index(0, products.height),
         **_shelves(answers, taxonomy, products.height),
         "candidates": _lists(
-            pl.DataFrame({"category": labels.gather(answers.codes.ravel()), "confidence": answers.confidence.ravel()}),
+            pl.DataFrame(
+                {"category": labels.gather(answers.codes.ravel()), "confidence": answers.confidence.ravel()}
+            ),
             answers.codes.shape,
         ),
         "status": products["status"],
@@ -125,7 +146,7 @@ def to_table(products: pl.DataFrame, answers: Answers, taxonomy: Taxonomy) -> pl
     table = pl.DataFrame([series.alias(name) for name, series in columns.items()])
     said = [name for name in columns if name not in ("product_id", "status", "reason")]
     blank = [pl.when(readable).then(pl.col(name)).otherwise(None).alias(name) for name in said]
-    return table.with_columns(blank).cast({name: SCHEMA[name] for name in columns})  # type: ignore[arg-type]
+    return table.with_columns(blank).cast({name: SCHEMA[name] for name in columns})
 
 
 def _shelves(answers: Answers, taxonomy: Taxonomy, rows: int) -> dict[str, pl.Series]:

@@ -19,8 +19,9 @@ Unknown names and wrong types are errors that say where. A model folder holds th
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,9 +34,6 @@ from shelfwise.errors import RecipeError
 def _about(text: str, **limits: Any) -> msgspec.Meta:  # limits are msgspec's: ge, le, gt, lt
     return msgspec.Meta(description=text, **limits)
 
-
-_Positive = msgspec.Meta(gt=0)
-_Share = msgspec.Meta(gt=0, lt=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +69,7 @@ class TextRecipe:
     weights: Annotated[dict[str, float], _about("How loud each field is; 1 where none is given.")] = field(
         default_factory=lambda: {"attributes": 0.5, "brand": 0.5, "shop": 0.3, "url": 0.5}
     )
-    cost: Annotated[float, _about("How closely the linear learner fits; see `LinearLearner`.", gt=0)] = 1.0
+    cost: Annotated[float, _about("How closely the linear learner fits; see `LinearLearner`.", gt=0)] = 0.8
     smallest_weight: Annotated[float, _about("Learned weights below this size are dropped.", ge=0)] = 0.02
 
 
@@ -147,14 +145,19 @@ class Recipe:
             raise RecipeError(f"{origin}: {error}. See docs/reference/recipe.md.") from error
         if recipe.text.chars_min > recipe.text.chars_max:
             raise RecipeError(f"{origin}: text.chars_min is larger than text.chars_max")
+        loud = next((name for name, weight in recipe.text.weights.items() if not 0 <= weight < math.inf), None)
+        if loud is not None:
+            raise RecipeError(f"{origin}: text.weights.{loud} must be 0 or a positive number, such as 0.5")
+        for name in ("cost", "smallest_weight"):
+            if getattr(recipe.text, name) == math.inf:
+                raise RecipeError(f"{origin}: text.{name} must be finite")
         if any(not 0 < asked < 1 for asked in recipe.decision.promises):
             raise RecipeError(f"{origin}: decision.promises are shares between 0 and 1, such as 0.98")
         return recipe
 
     def to_dict(self) -> dict[str, Any]:
         """Return the full recipe as plain values."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
+        return asdict(self)
 
     def to_toml(self) -> str:
         """Return the full recipe as TOML."""

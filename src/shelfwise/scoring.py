@@ -35,7 +35,7 @@ def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> dict[
 
 def probabilities_of(views: Views, fusion: Fusion, products: pl.DataFrame) -> NDArray[np.float32]:
     """Probabilities float32 [products, categories] of one block of products."""
-    scores = views.scores(products, tuple(fusion.weights))
+    scores = views.scores(products, tuple(fusion.shares))
     return fusion.mix(scores.by_view, scores.present)
 
 

@@ -1,14 +1,14 @@
 """Training: from a catalogue to fitted views and a decision, and an honest account of it.
 
 The order is the flow of the product: read and understand the rows, name the categories, keep near-duplicates
-together, answer for rows that were left out (fold by fold), fit the decision on those answers, then learn from all.
+together, answer for rows that were left out (fold by fold), fit the decision on them, then learn from all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from shelfwise.catalogue.splits import count_crossing, given_split
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.decision import Decision, Record
 from shelfwise.decide.fusion import Fusion, fit_fusion
-from shelfwise.errors import LabelError, PromiseError, RecipeError
+from shelfwise.errors import CatalogueError, LabelError, PromiseError, RecipeError
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import score_in_blocks
 from shelfwise.view import Views
@@ -36,7 +36,7 @@ _READ_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Lesson:
-    """The rows to learn from: products with their codes y int32 [rows] and near-duplicate groups int64 [rows]."""
+    """The rows to learn from: products, their codes y int32 [rows], near-duplicate groups int64 [rows]."""
 
     products: pl.DataFrame
     y: NDArray[np.int32]
@@ -132,11 +132,11 @@ def train(
     views = Views(recipe, lesson.fields, threads).fit(lesson.products, lesson.y, len(lesson.taxonomy.labels))
     clock.begin("")
     report.timings |= views.timings_
-    kept = lesson.products[views.neighbour_rows_.tolist()] if len(views.neighbour_rows_) < lesson.products.height else lesson.products
+    kept = lesson.products.select("product_id", "title")[views.neighbour_rows_.tolist()]
     _account(report, lesson, decision, recipe)
     return Trained(
-        roles, lesson.taxonomy, lesson.fields, views, decision, kept.select("product_id", "title"), report,
-        lesson.renamed, sizes.astype(np.int64),
+        roles, lesson.taxonomy, lesson.fields, views, decision, kept, report, lesson.renamed,
+        sizes.astype(np.int64),
     )  # fmt: skip
 
 
@@ -152,14 +152,53 @@ def read_products(source: Source, recipe: Recipe, split: str | None) -> tuple[Ro
         roles = replace(roles, split=None)
     if roles.label is None:
         raise LabelError(
-            f"no column looks like the category. Columns are: {', '.join(source.columns)}. Name it with --label."
+            f"{_named(source)}: no column looks like the category. Columns are: {', '.join(source.columns)}. "
+            "Name it with --label."
+        )
+    return roles, pl.concat(clean_batches(source, roles, recipe, _READ_ROWS))
+
+
+def clean_batches(source: Source, roles: Roles, recipe: Recipe, rows: int) -> Iterator[pl.DataFrame]:
+    """Read a catalogue as products, `rows` at a time; one empty piece if there is no row at all.
+
+    Raises
+    ------
+    CatalogueError
+        The catalogue has none of the columns that the roles name.
+
+    """
+    columns = roles.used(source.columns)
+    if not columns:
+        raise CatalogueError(
+            f"{_named(source)}: none of the columns {', '.join(roles.used())} is there. Columns are: "
+            f"{', '.join(source.columns) or 'none'}. Is this the catalogue that the model was made for?"
         )
     unlabelled = tuple(recipe.catalogue.unlabelled) or UNLABELLED
-    parts, row = [], 0
-    for batch in source.batches(_READ_ROWS, roles.used(source.columns)):
-        parts.append(clean(batch, roles, row, unlabelled))
+    row = 0
+    for batch in source.batches(rows, columns):
+        yield clean(batch, roles, row, unlabelled)
         row += batch.height
-    return roles, pl.concat(parts)
+    if row == 0:
+        yield clean(source.frame(columns), roles, 0, unlabelled)
+
+
+def sides(products: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Rows to learn from and rows to test on, two masks [products]; unreadable rows are on neither side.
+
+    Raises
+    ------
+    CatalogueError
+        A row that could be read is marked with something else.
+
+    """
+    readable = products["status"].to_numpy() != "unreadable"
+    train, test = np.zeros(len(readable), bool), np.zeros(len(readable), bool)
+    train[readable], test[readable] = given_split(products["split"].filter(pl.Series(readable)))
+    return train, test
+
+
+def _named(source: Source) -> str:
+    return ", ".join(str(file) for file in source.files) or "the catalogue"
 
 
 def _choose_rows(
@@ -167,59 +206,73 @@ def _choose_rows(
 ) -> Lesson:
     """Keep the rows that can be learned from, counting all others by reason."""
     report.rows = products.height
-    chosen = products
+    report.unreadable = int((products["status"] == "unreadable").sum())
+    chosen = products.filter(pl.col("status") != "unreadable")
     if roles.split is not None:
-        chosen = products.filter(pl.Series(given_split(products["split"])[0]))
-        report.left_out = products.height - chosen.height
-    report.unreadable = int((chosen["status"] == "unreadable").sum())
+        train, test = sides(products)
+        chosen, report.left_out = products.filter(pl.Series(train)), int(test.sum())
     report.empty = int((chosen["status"] == "empty").sum())
-    mapped = _map_labels(chosen, roles, recipe, report)
-    renamed = _renamed(chosen["label"], mapped)
-    chosen = chosen.with_columns(mapped)
-    report.unlabelled = int((chosen["label"].is_null() & (chosen["status"] == "ok")).sum())
-    chosen = chosen.filter((pl.col("status") == "ok") & pl.col("label").is_not_null())
+    chosen = chosen.filter(pl.col("status") != "empty")
+    chosen, renamed = _map_labels(products, chosen, roles, recipe, report)
+    report.unlabelled = int(chosen["label"].is_null().sum())
+    chosen = chosen.drop_nulls("label")
     fields = _fields(chosen, recipe)
-    chosen = chosen.filter(pl.any_horizontal(pl.col(fields) != "")) if fields else chosen.clear()
-    taxonomy = None
-    if chosen.height:
-        paths = None if renamed else chosen["label_path"]
-        taxonomy = Taxonomy.build(chosen["label"], paths, roles.separator)
-    if taxonomy is None or len(taxonomy.labels) < 2:
-        only = f"only one category, {taxonomy.labels[0]!r}" if taxonomy else "no row with both text and a category"
-        raise LabelError(
-            f"{', '.join(str(f) for f in source.files) or 'the catalogue'}: the column {roles.label!r} leaves {only} "
-            f"({report.rows:,} rows; {report.unlabelled:,} without category, {report.empty:,} without text, "
-            f"{report.unreadable:,} unreadable). At least two categories are needed to learn; name another column "
-            "with --label."
-        )
-    groups = group_near_duplicates(chosen, quick=True)
-    report.learned = chosen.height
+    telling = chosen.filter(pl.any_horizontal(pl.col(fields) != "")) if fields else chosen.clear()
+    report.empty += chosen.height - telling.height
+    taxonomy = _taxonomy(telling, source, roles, report)
+    groups = group_near_duplicates(telling, quick=True)
+    report.learned = telling.height
     report.groups = len(np.unique(groups))
     report.fields = list(fields)
-    report.data_sha256 = _fingerprint(chosen, fields)
+    report.data_sha256 = _fingerprint(telling, fields)
     _note_crossing(products, roles, report)
-    return Lesson(chosen, taxonomy.codes(chosen["label"]), groups, taxonomy, fields, renamed)
+    return Lesson(telling, taxonomy.codes(telling["label"]), groups, taxonomy, fields, renamed)
 
 
-def _map_labels(chosen: pl.DataFrame, roles: Roles, recipe: Recipe, report: Training) -> pl.Series:
-    labels = chosen["label"]
+def _taxonomy(products: pl.DataFrame, source: Source, roles: Roles, report: Training) -> Taxonomy:
+    """The tree of the rows to learn from; LabelError where there is nothing to tell apart."""
+    kinds = products["label"].n_unique()
+    if kinds > 1:
+        return Taxonomy.build(products["label"], products["label_path"], roles.separator)
+    only = f"only one category, {products['label'][0]!r}" if kinds else "no row with both text and a category"
+    raise LabelError(
+        f"{_named(source)}: the column {roles.label!r} leaves {only} "
+        f"({report.rows:,} rows; {report.unlabelled:,} without category, "
+        f"{report.empty:,} without text that differs, {report.unreadable:,} unreadable, {report.left_out:,} left out for testing). "
+        "At least two categories are needed to learn; name another column with --label."
+    )
+
+
+def _map_labels(
+    products: pl.DataFrame, chosen: pl.DataFrame, roles: Roles, recipe: Recipe, report: Training
+) -> tuple[pl.DataFrame, dict[str, str | None]]:
+    """Change the labels of the chosen rows; return them, and each category of all rows and what it became."""
+    before = products["label"].drop_nulls().unique().sort()
+    after, labels = before, chosen["label"]
     reports: list[MappingReport] = []
     if recipe.catalogue.mapping:
-        labels, mapped = LabelMapping.read(recipe.catalogue.mapping).apply(labels, roles.separator)
+        mapping = LabelMapping.read(recipe.catalogue.mapping)
+        after = mapping.apply(before, roles.separator)[0]
+        labels, mapped = mapping.apply(labels, roles.separator)
         reports.append(mapped)
     if recipe.catalogue.min_products > 1:
-        labels, reduced = reduce_rare(labels, recipe.catalogue.min_products, roles.separator)
-        reports.append(reduced)
+        reduced, found = reduce_rare(labels, recipe.catalogue.min_products, roles.separator)
+        after = _follow(after, labels, reduced)
+        labels = reduced
+        reports.append(found)
     if reports:
         report.mapping = asdict(reports[-1])
         report.notes += [warning for part in reports for warning in part.warnings]
-    return labels.alias("label")
+    same = labels.eq_missing(chosen["label"])
+    path = pl.when(pl.Series(same)).then("label_path")  # a new name has no path beside it, but is one
+    renamed = {old: new for old, new in zip(before.to_list(), after.to_list(), strict=True) if old != new}
+    return chosen.with_columns(path.alias("label_path"), labels.alias("label")), renamed
 
 
-def _renamed(before: pl.Series, after: pl.Series) -> dict[str, str | None]:
-    """Each category that a mapping changed and what it became."""
+def _follow(names: pl.Series, before: pl.Series, after: pl.Series) -> pl.Series:
+    """Change names as `before` became `after`; those that are not in `before` stay."""
     pairs = pl.DataFrame({"before": before, "after": after}).drop_nulls("before").unique().sort("before")
-    return dict(pairs.filter(pl.col("before").ne_missing(pl.col("after"))).iter_rows())
+    return names.replace(pairs["before"], pairs["after"])
 
 
 def _fields(products: pl.DataFrame, recipe: Recipe) -> tuple[str, ...]:
@@ -238,8 +291,8 @@ def _score_out_of_fold(
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:
     """Scores of rows by views that never saw them or their near-duplicates, and which rows they are.
 
-    Whole groups are dealt into folds at random, categories regardless: a category whose products all fall into one
-    fold is then unknown to that fold's model, just as a new category is unknown to the final one.
+    Whole groups are dealt into folds at random, categories regardless: a category whose products all fall
+    into one fold is then unknown to that fold's model, just as a new category is unknown to the final one.
     """
     rows = len(lesson.y)
     deal = max(recipe.decision.folds, rows // recipe.decision.rows)
@@ -260,14 +313,18 @@ def _score_out_of_fold(
             break
     if not parts:
         raise LabelError(
-            f"{rows} products with near-duplicates in {len(fold_of_group)} groups are too few to hold any back for "
-            "calibration; more labelled products are needed."
+            f"{rows} products with a category make {len(fold_of_group)} groups of near-duplicates: too few "
+            "to hold any back for calibration. More labelled products that differ are needed."
         )
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.concatenate(tested)
 
 
 def _decide(
-    fusion: Fusion, scores: dict[str, NDArray[np.float32]], lesson: Lesson, tested: NDArray[np.int64], recipe: Recipe
+    fusion: Fusion,
+    scores: dict[str, NDArray[np.float32]],
+    lesson: Lesson,
+    tested: NDArray[np.int64],
+    recipe: Recipe,
 ) -> Decision:
     present = np.ones(len(tested), bool)
     mixed = fusion.mix(scores, present)
@@ -280,7 +337,7 @@ def _account(report: Training, lesson: Lesson, decision: Decision, recipe: Recip
     report.categories = len(lesson.taxonomy.labels)
     report.singletons = int((sizes == 1).sum())
     report.depth = lesson.taxonomy.depth
-    report.view_weights = dict(decision.fusion.weights)
+    report.view_weights = dict(decision.fusion.shares)
     record = decision.record
     report.out_of_fold = {
         "rows": len(record.right),
@@ -291,8 +348,8 @@ def _account(report: Training, lesson: Lesson, decision: Decision, recipe: Recip
     report.promises = [prepare_promise(decision, asked) for asked in recipe.decision.promises]
     if report.singletons:
         report.notes.append(
-            f"{report.singletons:,} of {report.categories:,} categories have one product; they are kept and can be "
-            "predicted, but nothing can be measured about them."
+            f"{report.singletons:,} of {report.categories:,} categories have one product; they are kept and "
+            "can be predicted, but nothing can be measured about them."
         )
 
 
@@ -304,7 +361,8 @@ def prepare_promise(decision: Decision, asked: float) -> dict[str, Any]:
     except PromiseError as error:
         told["refused"] = str(error)
     try:
-        told["shelf"] = {key: value for key, value in asdict(decision.shelf_promise(asked)).items() if key != "asked"}
+        shelf = asdict(decision.shelf_promise(asked))
+        told["shelf"] = {key: value for key, value in shelf.items() if key != "asked"}
     except PromiseError as error:
         told["shelf"] = {"refused": str(error)}
     return told
@@ -313,7 +371,7 @@ def prepare_promise(decision: Decision, asked: float) -> dict[str, Any]:
 def _note_crossing(products: pl.DataFrame, roles: Roles, report: Training) -> None:
     if roles.split is None:
         return
-    train, test = given_split(products["split"])
+    train, test = sides(products)
     crossing = count_crossing(group_near_duplicates(products, quick=True), train, test)
     if crossing.groups:
         report.notes.append(
@@ -328,5 +386,6 @@ def _fingerprint(products: pl.DataFrame, fields: tuple[str, ...]) -> str:
     for name in ("product_id", *fields, "label"):
         digest.update(name.encode() + b"\x1e")
         for start in range(0, products.height, _READ_ROWS):
-            digest.update("\x1f".join(products[name][start : start + _READ_ROWS].to_list()).encode("utf-8", "replace"))
+            texts = products[name][start : start + _READ_ROWS].to_list()
+            digest.update("\x1f".join(texts).encode("utf-8", "replace"))
     return digest.hexdigest()

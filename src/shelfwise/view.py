@@ -1,7 +1,7 @@
 """Views: ways to look at a product, each with its features and its learner, fitted together on one catalogue.
 
-Every view gives each product a score for each category on a logarithmic scale. `decide` mixes them. A view that has
-nothing to go by for a product (no text at all) says so instead of guessing.
+Every view gives each product a score for each category: about 0 where nothing speaks for it, about 1 and more where
+all does. `decide` mixes them. A view that has nothing to go by for a product (no text at all) says so instead of guessing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from shelfwise.features.text import TextFeatures
+from shelfwise.features.text import BLOCKS, TextFeatures
 from shelfwise.learners.linear import LinearLearner
 from shelfwise.learners.neighbours import NeighboursLearner
 from shelfwise.recipe import Recipe
@@ -50,7 +50,7 @@ class Views:
         text = recipe.text
         self.linear = {
             name: LinearLearner(cost=text.cost, smallest=text.smallest_weight, threads=threads)
-            for name in ("ngrams", "words")
+            for name in BLOCKS
         }
         self.neighbours = NeighboursLearner(count=recipe.neighbours.count)
 

@@ -1,4 +1,4 @@
-"""Writing predictions: piece by piece to a Parquet, CSV or JSON-lines file that appears whole or not at all."""
+"""Writing predictions piece by piece to a Parquet, CSV or JSON-lines file; it appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from shelfwise.errors import CatalogueError
 
 Form = Literal["full", "ids"]
 FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
+_NUMBER = r"^[+-]?[0-9]+(?:[.,][0-9]+)?$"  # ids such as -17 must stay what they are
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: rows, rows by status, how many were accepted (None without a promise), seconds it took."""
+    """What was written: rows, rows by status, accepted ones (None without a promise), seconds it took."""
 
     rows: int
     by_status: dict[str, int]
@@ -61,8 +62,9 @@ def write_tables(
 ) -> Written:
     """Write prediction tables one after the other; `notify_rows` hears how many rows were added each time.
 
-    The file is built under a temporary name beside it, flushed to disk and renamed; when anything fails, it is removed.
-    In CSV the nested columns are JSON, and cells that a spreadsheet would run as a formula are quoted (OWASP).
+    The file is built under a temporary name beside it, flushed to disk and renamed; when anything fails, it
+    is removed. In CSV the nested columns are JSON, and cells that a spreadsheet would run as a formula get an
+    apostrophe before them (OWASP, "CSV injection"); plain numbers do not.
     """
     path = check_output(output)
     started = time.perf_counter()
@@ -76,14 +78,21 @@ def write_tables(
             yield _ids_only(table) if form == "ids" else table
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        os.close(handle)
+        _write_whole(pieces(), path)
     except OSError as error:
         raise CatalogueError(f"cannot write {path}: {error}") from error
+    seconds = round(time.perf_counter() - started, 3)
+    accepted = tally.accepted if tally.promised else None
+    return Written(tally.rows, dict(sorted(tally.by_status.items())), accepted, seconds)
+
+
+def _write_whole(pieces: Iterator[pl.DataFrame], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    os.close(handle)
     building = Path(name)
     try:
-        _write(pieces(), building, path.suffix.lower())
+        _write(pieces, building, path.suffix.lower())
         with building.open("rb") as file:
             os.fsync(file.fileno())
         building.chmod(0o644)
@@ -91,9 +100,6 @@ def write_tables(
     except BaseException:
         building.unlink(missing_ok=True)
         raise
-    seconds = round(time.perf_counter() - started, 3)
-    accepted = tally.accepted if tally.promised else None
-    return Written(tally.rows, dict(sorted(tally.by_status.items())), accepted, seconds)
 
 
 def _write(pieces: Iterator[pl.DataFrame], path: Path, suffix: str) -> None:
@@ -126,7 +132,8 @@ def _write_parquet(first: pl.DataFrame, pieces: Iterator[pl.DataFrame], path: Pa
             raise
 
     try:
-        register_io_source(source, schema=first.schema).sink_parquet(path, row_group_size=50_000, maintain_order=True)
+        frame = register_io_source(source, schema=first.schema)
+        frame.sink_parquet(path, row_group_size=50_000, maintain_order=True)
     except Exception:
         if failure:
             raise failure[0] from None
@@ -152,7 +159,6 @@ def _flat(table: pl.DataFrame) -> pl.DataFrame:
         elif isinstance(kind, pl.Struct):
             columns.append(pl.col(name).struct.json_encode())
         elif kind == pl.String:
-            risky = pl.col(name).str.contains(r"^[=+\-@\t\r]")
+            risky = pl.col(name).str.contains(r"^[=+\-@\t\r]") & ~pl.col(name).str.contains(_NUMBER)
             columns.append(pl.when(risky).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name))
     return table.with_columns(columns)
-

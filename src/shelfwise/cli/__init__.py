@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -36,14 +38,14 @@ def inspect(
     """Tell what is in CATALOGUE, which column is what, and what is wrong with it."""
     from shelfwise.catalogue import inspect as look
     from shelfwise.catalogue.paths import UNLABELLED
-    from shelfwise.catalogue.read import open_source
-    from shelfwise.catalogue.roles import find_roles
     from shelfwise.cli.summaries import show_inspection
 
     settings = options.build_recipe(recipe, {}, label=label, roles=roles).catalogue
-    source = open_source(catalogue)
+    source = shelfwise.open_source(catalogue)
     given = {**settings.roles, **({"label": settings.label} if settings.label else {})}
-    found = look.inspect(source, find_roles(source.sample(), given), settings.unlabelled or UNLABELLED)
+    found = look.inspect(
+        source, shelfwise.find_roles(source.sample(), given), settings.unlabelled or UNLABELLED
+    )
     if as_json:
         terminal.write_json(found.to_dict())
     else:
@@ -75,12 +77,11 @@ def train(
     **settings: object,
 ) -> None:
     """Learn the categories of CATALOGUE and save a model."""
-    from shelfwise.categorizer import Categorizer
     from shelfwise.cli.summaries import show_training
 
     chosen = options.build_recipe(recipe, {"seed": seed, "threads": threads}, **settings)
     with terminal.telling_steps() as notify:
-        categorizer = Categorizer(chosen).fit(catalogue, split=split, notify=notify)
+        categorizer = shelfwise.Categorizer(chosen).fit(catalogue, split=split, notify=notify)
         categorizer.save(model)
     if as_json:
         terminal.write_json({"model": model, **categorizer.training_.to_dict()})
@@ -108,14 +109,12 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Tell how good MODEL is on the labelled products of CATALOGUE."""
-    from shelfwise.categorizer import Categorizer
     from shelfwise.cli.summaries import show_scores
-    from shelfwise.evaluate import score, write_report
-    from shelfwise.evaluate.judge import judge
 
-    outcome = judge(Categorizer.load(model), catalogue, split=split, promise=promise)
-    scores = score(outcome, seed=seed or 0)
-    page = write_report(outcome, scores, report, title=f"{model} on {catalogue}") if report else None
+    outcome = shelfwise.judge(shelfwise.load(model), catalogue, split=split, promise=promise)
+    scores = shelfwise.score(outcome, seed=seed or 0)
+    title = f"{model} on {catalogue}"
+    page = shelfwise.write_report(outcome, scores, report, title) if report else None
     if as_json:
         terminal.write_json(scores.to_dict() | ({"report": str(page)} if page else {}))
     else:
@@ -163,16 +162,15 @@ def predict(
     as_json: bool,
 ) -> None:
     """Put each product of CATALOGUE on a shelf of MODEL: one row out for each row in, in the same order."""
-    from shelfwise.catalogue.read import open_source
-    from shelfwise.categorizer import Categorizer
     from shelfwise.cli.summaries import show_predictions
-    from shelfwise.predictions import PredictOptions
 
-    categorizer, source = Categorizer.load(model), open_source(catalogue)
-    form = "ids" if ids_only else "full"
+    asked = shelfwise.PredictOptions(top, promise, explain)
+    categorizer, source = shelfwise.load(model), shelfwise.open_source(catalogue)
+    categorizer.recipe = replace(categorizer.recipe, threads=threads or 0)
     with terminal.counting_rows(source.rows) as notify:
+        form: Literal["ids", "full"] = "ids" if ids_only else "full"
         written = categorizer.predict_to_file(
-            source, output, PredictOptions(top, promise, explain), split=split, form=form, notify_rows=notify
+            source, output, asked, split=split, form=form, notify_rows=notify
         )
     if as_json:
         terminal.write_json({"output": output, **vars(written)})

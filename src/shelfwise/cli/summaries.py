@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shelfwise.cli.tables import count, heading, lines, percent, seconds, table
+from shelfwise.cli.tables import count, heading, lines, percent, remarks, seconds, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from shelfwise.demo import DemoShop
     from shelfwise.evaluate import Outcome, Scores
     from shelfwise.evaluate.metrics import Headline
-    from shelfwise.predictions import Written
     from shelfwise.training import Training
+    from shelfwise.writing import Written
 
 _SHELVES_SHOWN = 5
 
@@ -54,7 +54,7 @@ def show_inspection(console: Console, name: str, found: Inspection) -> None:
         lines(console, [f"Split: {told}."])
     if found.warnings or found.notes:
         heading(console, "Worth knowing")
-        lines(console, [*found.warnings, *found.notes], "!")
+        remarks(console, [*found.warnings, *found.notes])
 
 
 def _show_labels(console: Console, labels: Labels) -> None:
@@ -78,7 +78,7 @@ def show_training(console: Console, told: Training, steps: Sequence[str]) -> Non
     shelves = f"{count(told.categories, 'category', 'categories')} ({count(told.depth, 'level')})"
     console.print(f"Learned {shelves} from {learned} in {total}.", style="bold")
     lines(console, [f"Read {count(told.rows, 'row')}{_left_out(told)}. Text: {', '.join(told.fields)}."])
-    lines(console, told.notes, "!")
+    remarks(console, told.notes)
     tested = told.out_of_fold
     heading(console, f"On {count(tested['rows'], 'product')} that were held out while learning")
     levels = ", ".join(percent(share) for share in tested["levels"][:-1])
@@ -87,7 +87,7 @@ def show_training(console: Console, told: Training, steps: Sequence[str]) -> Non
     lines(console, [f"{percent(tested['accuracy'])} landed on exactly the right shelf{above}; {sure}."])
     lines(console, [f"Weights: {', '.join(f'{name} {w:.2f}' for name, w in told.view_weights.items())}."])
     heading(console, "What can be promised")
-    columns = [">precision", ">accepted", ">or a parent shelf", "from confidence"]
+    columns = [">precision", ">accepted", ">or a parent shelf", "from confidence, or why not"]
     table(console, columns, [_promise_row(promise) for promise in told.promises], wrap=True)
     spent = ", ".join(f"{name} {seconds(took)}" for name, took in told.timings.items() if name != "total")
     lines(console, ["", f"Time: {spent}.", "Next:"])
@@ -127,7 +127,8 @@ def show_scores(console: Console, outcome: Outcome, scores: Scores, report: Path
     console.print(wording.tell_headline(scores), style="bold")
     promised = wording.tell_promise(scores.promise, measure_coverage(outcome.sure, outcome.right))
     verdict = wording.judge_promise(scores.promise)
-    lines(console, [wording.tell_top(scores), f"{promised}{f' ({verdict.text})' if verdict else ''}", ""])
+    told = f" {verdict.text[0].upper()}{verdict.text[1:]}." if verdict else ""
+    lines(console, [wording.tell_top(scores), f"{promised}{told}", ""])
     levels = [
         (f"level {level.depth}", f"{level.categories:,}", *_shares(level.headline)) for level in scores.levels
     ]
@@ -167,13 +168,19 @@ def show_predictions(console: Console, output: str, written: Written) -> None:
     if written.accepted is not None and written.rows:
         share = percent(written.accepted / written.rows)
         lines(console, [f"Accepted without a person: {written.accepted:,} ({share})."])
+    if written.accepted == 0:
+        lines(
+            console,
+            ["No category is sure enough for this promise; the column shelf may have a parent that is."],
+        )
 
 
 def show_recipes(console: Console, recipes: Mapping[str, str]) -> None:
     """Names of the recipes with what each is for."""
-    table(console, ["recipe", "for"], list(recipes.items()))
+    table(console, ["recipe", "for"], list(recipes.items()), wrap=True)
     lines(
-        console, ["", "`shelfwise recipes NAME` prints all settings; save them, change some, --recipe FILE."]
+        console,
+        ["", "`shelfwise recipes NAME` prints all settings; a file with those that differ goes to --recipe."],
     )
 
 

@@ -16,16 +16,21 @@ def heading(console: Console, text: str) -> None:
     console.print(f"\n{printable(text)}", style="bold")
 
 
-def lines(console: Console, texts: Iterable[str], mark: str = "") -> None:
-    """Write sentences one below the other, each behind a mark, wrapped beside it."""
+def lines(console: Console, texts: Iterable[str]) -> None:
+    """Write sentences one below the other."""
+    for text in texts:
+        console.print(printable(text))
+
+
+def remarks(console: Console, texts: Iterable[str]) -> None:
+    """Write sentences that want attention, each behind a mark and wrapped beside it."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 1))
-    if mark:
-        grid.add_column(no_wrap=True, style="yellow" if mark == "!" else None)
+    grid.add_column(no_wrap=True, style="yellow")
     grid.add_column(overflow="fold")
     for text in texts:
-        grid.add_row(*([mark] if mark else []), printable(text))
+        grid.add_row("!", printable(text))
     console.print(grid)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -50,6 +51,13 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ShelfwiseError as error:
             raise Failure(str(error)) from error
+        except OSError as error:
+            if error.errno in (None, errno.EPIPE):  # whoever read the output has gone: click ends quietly
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            raise Failure(
+                f"{place}{error.strerror}"
+            ) from error  # a full disk, a folder that is not ours, ...
         except KeyboardInterrupt:
             click.echo("Interrupted; nothing was left half written.", err=True)
             ctx.exit(INTERRUPTED)

@@ -1,1 +1,1 @@
-"""From leaf probabilities to answers: fusion of views, calibration, back-off to shelves, promises."""
+"""Decisions: one calibrated probability for each category, and promises about what is accepted."""

@@ -1,9 +1,19 @@
 """Fusion: one probability for each category from the scores of all views.
 
-A log-linear mix, p(c) ~ exp(sum over views of weight x score(c)): with scores on a logarithmic scale it is a product
-of experts (Hinton 2002), and its weights set each view's temperature as well, so that fitting them on out-of-fold
-scores fuses and calibrates in one step (Guo et al. 2017, arXiv:1706.04599, with one temperature a view). Weights are
-not negative and may come out as nothing; a view without weight is never computed again.
+The views' scores are pooled, e(c) = sum over views of share x score(c), and a power law makes probabilities of them:
+p(c) ~ (max(e(c), 0) + 0.05) ** sharpness. Two measurements chose this form over the usual softmax of scores and over a
+product of the views:
+
+- Margins of one-vs-rest classifiers are near -1 (scores near 0) for all wrong categories. A softmax gives those
+  hundreds of categories most of the mass; a power law next to none. On held-out rows of five catalogues it takes the
+  calibration error from 2-7 % to 0.5-2 %, with the same number of parameters (a temperature, Guo et al. 2017,
+  arXiv:1706.04599).
+- A product of views lets any one view veto a category, and small categories are unknown to some view most often; the
+  pool is better by 0.1 to 0.3 points of weighted F1 and up to 1 of macro F1.
+
+Both are fitted on out-of-fold scores, each by what it is for: the shares by the expected number of right answers (the
+log loss would give much to views that are seldom right but never sure), the sharpness by the log loss, which calibrates.
+A share may come out as nothing, and such a view is never computed again.
 """
 
 from __future__ import annotations
@@ -14,30 +24,40 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_CANDIDATES = 64
-_WORTH = 0.002
-"""A view stays when it lowers the out-of-fold log loss by at least this share."""
+_FLOOR = 0.05
+_CANDIDATES = 32
+_WORTH = 0.0003
+"""A view stays when without it at least that share of the out-of-fold answers would be wrong that is right with it."""
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """Weights of the views; those left out have weight 0. `prior`: float32 [categories], sums to 1."""
+    """Shares of the views, which sum to 1 (those left out have none), and the sharpness of the power law.
 
-    weights: dict[str, float]
+    `prior`: float32 [categories], sums to 1; what is known of a product without any known text.
+    """
+
+    shares: dict[str, float]
+    sharpness: float
     prior: NDArray[np.float32]
 
     def mix(self, scores: Mapping[str, NDArray[np.float32]], present: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Probabilities float32 [rows, categories], rows summing to 1; a row that is not `present` gets the prior.
 
-        A row does not depend on the others. The arrays of `scores` may be overwritten.
+        A row does not depend on the others. The arrays of `scores` are left as they are.
         """
         mixed: NDArray[np.float32] | None = None
-        for name, weight in self.weights.items():
-            part = scores[name]
-            part *= np.float32(weight)
+        for name, share in self.shares.items():
+            part = scores[name] * np.float32(share)
             mixed = part if mixed is None else np.add(mixed, part, out=mixed)
-        assert mixed is not None
-        mixed -= mixed.max(axis=1, keepdims=True)
+        if mixed is None:
+            raise ValueError("a fusion needs at least one view")
+        np.maximum(mixed, 0, out=mixed)
+        mixed += np.float32(_FLOOR)
+        # Relative to the best category nothing can overflow, and only the far ones vanish.
+        mixed /= mixed.max(axis=1, keepdims=True)
+        np.log(mixed, out=mixed)
+        mixed *= np.float32(self.sharpness)
         np.exp(mixed, out=mixed)
         mixed /= mixed.sum(axis=1, keepdims=True)
         mixed[~present] = self.prior
@@ -47,26 +67,38 @@ class Fusion:
 def fit_fusion(
     scores: Mapping[str, NDArray[np.float32]], y: NDArray[np.int32], prior: NDArray[np.float32]
 ) -> Fusion:
-    """Fit the weights on out-of-fold scores, by view float32 [rows, categories], of rows with codes y [rows].
+    """Fit shares and sharpness on out-of-fold scores, by view float32 [rows, categories], of rows with codes y [rows].
 
-    Minimises the log loss with L-BFGS over the best candidates of each row; the other categories count together. Views
-    are then dropped one by one, the least useful first, as long as the loss hardly rises.
+    Works on the best candidates of each row; the other categories count together. Views are dropped one by one, the
+    least useful first, as long as hardly an answer goes wrong for it.
     """
     names = list(scores)
     problem = _Problem.of(scores, y)
-    weights, loss = problem.solve(np.ones(len(names), bool))
-    keep = np.ones(len(names), bool)
-    while keep.sum() > 1:
+    shares = np.full(len(names), 1 / len(names))
+    shares, sharpness = problem.calibrate(shares, 3.0, free=True)
+    best = problem.share_out(shares, np.ones(len(names), bool), sharpness)
+    while np.count_nonzero(best.shares) > 1:
         trials = []
-        for v in np.flatnonzero(keep):
-            rest = keep.copy()
-            rest[v] = False
-            trials.append((problem.solve(rest), v))
-        (best, best_loss), v = min(trials, key=lambda trial: (trial[0][1], trial[1]))
-        if best_loss > loss * (1 + _WORTH):
+        for view in np.flatnonzero(best.shares):
+            rest = best.shares > 0
+            rest[view] = False
+            trials.append(problem.share_out(best.shares, rest, sharpness))
+        trial = max(trials, key=lambda solution: solution.right)
+        if trial.right < best.right - _WORTH:
             break
-        keep[v], weights = False, best
-    return Fusion({n: round(float(w), 4) for n, w, k in zip(names, weights, keep, strict=True) if k}, prior)
+        best = trial
+    shares = np.round(best.shares / best.shares.sum(), 4)
+    _, sharpness = problem.calibrate(shares, sharpness, free=False)
+    chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
+    return Fusion(chosen, round(sharpness, 4), prior)
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Shares [views] that sum to 1, and the mean probability of the true category under a sharp mix."""
+
+    shares: NDArray[np.float64]
+    right: float
 
 
 @dataclass(frozen=True)
@@ -84,17 +116,18 @@ class _Problem:
         parts = list(scores.values())
         rows, classes = parts[0].shape
         every = np.arange(rows)
-        total = np.sum(parts, axis=0)
         few = min(_CANDIDATES, classes)
-        best = np.argpartition(-total, few - 1, axis=1)[:, :few] if few < classes else np.tile(np.arange(classes), (rows, 1))
-        # The true category stands first, once.
+        if few < classes:
+            best = np.argpartition(-np.sum(parts, axis=0), few - 1, axis=1)[:, :few]
+        else:
+            best = np.tile(np.arange(classes), (rows, 1))
         best = np.concatenate([y[:, None], best], axis=1)
-        again = best[:, 1:] == y[:, None]
-        chosen = np.stack([part[every[:, None], best] for part in parts], axis=2).astype(np.float64)
+        again = best[:, 1:] == y[:, None]  # the true category stands first, and only there
         counts = np.zeros(best.shape)
         counts[:, 1:][again] = -np.inf
-        others = classes - (few + 1 - again.sum(axis=1))
+        chosen = np.stack([part[every[:, None], best] for part in parts], axis=2).astype(np.float64)
         if few < classes:
+            others = classes - (few + 1 - again.sum(axis=1))
             sums = np.stack([part.sum(axis=1, dtype=np.float64) for part in parts], axis=1)
             inside = np.where(np.isinf(counts)[:, :, None], 0, chosen).sum(axis=1)
             rest = (sums - inside) / np.maximum(others, 1)[:, None]
@@ -102,22 +135,58 @@ class _Problem:
             counts = np.concatenate([counts, np.log(np.maximum(others, 1e-300))[:, None]], axis=1)
         return _Problem(chosen, counts)
 
-    def solve(self, keep: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
-        """Weights [views], 0 where not kept, and their mean log loss."""
+    def calibrate(
+        self, shares: NDArray[np.float64], sharpness: float, free: bool
+    ) -> tuple[NDArray[np.float64], float]:
+        """Shares and sharpness of least log loss; the shares stay as they are unless they are `free`."""
         from scipy.optimize import minimize
 
-        parts = self.scores[:, :, keep]
+        bounds = [(0, 10) if free else (share, share) for share in shares] + [(0.05, 50)]
+        done = minimize(
+            self._loss, np.append(shares, sharpness), (np.ones(len(shares), bool), False),
+            method="L-BFGS-B", jac=True, bounds=bounds,
+        )  # fmt: skip
+        return done.x[:-1] / max(done.x[:-1].sum(), 1e-9), float(done.x[-1])
 
-        def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            mixed = parts @ weights + self.counts
-            mixed -= mixed.max(axis=1, keepdims=True)
-            p = np.exp(mixed)
-            total = p.sum(axis=1, keepdims=True)
-            slope = ((p / total)[:, :, None] * parts).sum(axis=1) - parts[:, 0]
-            return float((np.log(total[:, 0]) - mixed[:, 0]).mean()), slope.mean(axis=0)
+    def share_out(self, shares: NDArray[np.float64], keep: NDArray[np.bool_], sharpness: float) -> _Solution:
+        """Shares of most right answers, 0 for views that are not kept.
 
-        start = np.full(int(keep.sum()), 3.0 / keep.sum())
-        done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, 30)] * len(start))
-        weights = np.zeros(len(keep))
-        weights[keep] = done.x
-        return weights, float(done.fun)
+        "Right" has to be smooth to be climbed: it is the probability of the true category at twice the sharpness that
+        calibrates, which is near 1 or 0 for all but close calls.
+        """
+        from scipy.optimize import minimize
+
+        start = np.where(keep, np.maximum(shares, 0.02), 0)
+        start = np.append(start[keep] / start.sum(), 2 * sharpness)
+        bounds = [(0, 10)] * int(keep.sum()) + [(2 * sharpness, 2 * sharpness)]
+        done = minimize(self._loss, start, (keep, True), method="L-BFGS-B", jac=True, bounds=bounds)
+        found = np.zeros(len(keep))
+        found[keep] = done.x[:-1] / max(done.x[:-1].sum(), 1e-9)
+        found[found < 0.02] = 0
+        return _Solution(found, -float(done.fun))
+
+    def _loss(
+        self, x: NDArray[np.float64], keep: NDArray[np.bool_], right: bool
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Mean log loss (or minus the mean probability of the truth, if `right`) and its slope.
+
+        x: shares of the kept views, before they are made to sum to 1, then the sharpness.
+        """
+        parts = self.scores if keep.all() else self.scores[:, :, keep]
+        total, sharpness = max(float(x[:-1].sum()), 1e-9), x[-1]
+        pooled = parts @ (x[:-1] / total)
+        logs = np.log(np.maximum(pooled, 0) + _FLOOR)
+        mixed = sharpness * logs + self.counts
+        mixed -= mixed.max(axis=1, keepdims=True)
+        p = np.exp(mixed)
+        sums = p.sum(axis=1, keepdims=True)
+        p /= sums
+        truth = p[:, 0].copy()
+        loss = -truth.mean() if right else (np.log(sums[:, 0]) - mixed[:, 0]).mean()
+        p[:, 0] -= 1
+        if right:
+            p *= truth[:, None]
+        by_sharpness = (p * logs).sum() / len(p)
+        p *= sharpness * (pooled > 0) / (np.maximum(pooled, 0) + _FLOOR)
+        by_share = (np.einsum("rc,rcv->v", p, parts) - (p * pooled).sum()) / (total * len(p))
+        return float(loss), np.append(by_share, by_sharpness)

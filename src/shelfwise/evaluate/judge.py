@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from shelfwise.catalogue.duplicates import group_near_duplicates
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.categorizer import Categorizer
 from shelfwise.errors import CatalogueError
 from shelfwise.evaluate.outcome import Outcome, PromiseOutcome
-from shelfwise.predictions import Answers, answer
+from shelfwise.predictions import Answers, answer, withhold
 from shelfwise.scoring import map_blocks
+from shelfwise.view import ViewScores
 
 _TOP = 5
+_Codes = NDArray[np.int32]
 
 
-def judge(model: Categorizer, catalogue: object, *, split: str | None = None, promise: float | None = None) -> Outcome:
+def judge(
+    model: Categorizer, catalogue: object, *, split: str | None = None, promise: float | None = None
+) -> Outcome:
     """Let a model answer for every labelled row (with `split`: those marked test) of a catalogue.
 
     Rows without a category cannot be scored and are left out; rows without text are scored as any other.
@@ -29,32 +34,16 @@ def judge(model: Categorizer, catalogue: object, *, split: str | None = None, pr
         The model cannot support the promise.
 
     """
-    source = catalogue if isinstance(catalogue, Source) else open_source(catalogue)
-    label = model.roles_.label
-    if label not in source.columns:
-        raise CatalogueError(f"there is no column {label!r} with the true categories; columns are: {', '.join(source.columns)}")
-    products = model.products(source, split)
-    products = _rename(model, products.filter(pl.col("label").is_not_null()))
-    if products.height == 0:
-        raise CatalogueError(f"nothing to score: no row{' marked test' if split else ''} has a category in {label!r}")
+    products = _read(model, catalogue, split)
     thresholds = model.thresholds(promise)
 
-    def work(block: pl.DataFrame) -> tuple[Answers, dict[str, np.ndarray]]:
-        views = model.views_
-        scores = views.scores(block)
-        alone = {name: np.where(scores.present, part.argmax(axis=1), -1).astype(np.int32) for name, part in scores.by_view.items()}
-        mixed = model.decision_.fusion.mix(scores.by_view, scores.present)
-        return answer(mixed, model.taxonomy_, _TOP, thresholds), alone
+    def work(block: pl.DataFrame) -> tuple[Answers, dict[str, _Codes]]:
+        mixed, alone = _ask(model, block)
+        answers = answer(mixed, model.taxonomy_, _TOP, thresholds)
+        return withhold(answers, (block["status"] == "ok").to_numpy()), alone
 
     parts = list(map_blocks(work, products, len(model.taxonomy_.labels), model.threads))
     answers = [part for part, _ in parts]
-    promised = None
-    if promise is not None:
-        promised = PromiseOutcome(
-            promise,
-            np.concatenate([a.accepted for a in answers if a.accepted is not None]),
-            np.concatenate([a.shelf for a in answers if a.shelf is not None]),
-        )
     return Outcome(
         taxonomy=model.taxonomy_,
         y=model.taxonomy_.codes(products["label"]),
@@ -67,14 +56,56 @@ def judge(model: Categorizer, catalogue: object, *, split: str | None = None, pr
         titles=products["title"].to_list(),
         train_counts=model.counts_,
         empty=(products["status"] == "empty").to_numpy(),
-        promise=promised,
+        promise=None if promise is None else _promised(promise, answers),
     )
+
+
+def _read(model: Categorizer, catalogue: object, split: str | None) -> pl.DataFrame:
+    source = catalogue if isinstance(catalogue, Source) else open_source(catalogue)
+    label = model.roles_.label
+    if label not in source.columns:
+        listed = ", ".join(source.columns)
+        raise CatalogueError(f"there is no column {label!r} with the true categories; columns are: {listed}")
+    products = _rename(model, model.products(source, split).drop_nulls("label"))
+    if products.height == 0:
+        marked = " marked test" if split else ""
+        raise CatalogueError(f"nothing to score: no row{marked} has a category in {label!r}")
+    return products
+
+
+def _promised(promise: float, answers: list[Answers]) -> PromiseOutcome:
+    return PromiseOutcome(
+        promise,
+        np.concatenate([a.accepted for a in answers if a.accepted is not None]),
+        np.concatenate([a.shelf for a in answers if a.shelf is not None]),
+    )
+
+
+def _ask(model: Categorizer, block: pl.DataFrame) -> tuple[NDArray[np.float32], dict[str, _Codes]]:
+    """Probabilities of a block, and what each view alone would answer (-1: it had nothing to go by)."""
+    views, fusion = model.views_, model.decision_.fusion
+    silent = tuple(name for name in views.names if name not in fusion.shares)
+    used = views.scores(block, tuple(fusion.shares))
+    answers = _best_of(used) | (_best_of(views.scores(block, silent)) if silent else {})
+    # As in `scoring.probabilities_of`: a view without a vote does not say either whether there is any text.
+    return fusion.mix(used.by_view, used.present), {name: answers[name] for name in views.names}
+
+
+def _best_of(scores: ViewScores) -> dict[str, _Codes]:
+    return {
+        name: np.where(scores.present, part.argmax(axis=1), -1).astype(np.int32)
+        for name, part in scores.by_view.items()
+    }
 
 
 def _rename(model: Categorizer, products: pl.DataFrame) -> pl.DataFrame:
     """Give the true categories the names that training gave them; leave out those that it dropped."""
     if not model.renamed_:
         return products
-    before, after = list(model.renamed_), pl.Series(list(model.renamed_.values()), dtype=pl.String)
-    labels = products["label"].replace(pl.Series(before, dtype=pl.String), after)
-    return products.with_columns(labels.alias("label"), labels.alias("label_path")).filter(pl.col("label").is_not_null())
+    before, after = (
+        pl.Series(list(names), dtype=pl.String) for names in zip(*model.renamed_.items(), strict=True)
+    )
+    changed = pl.col("label").is_in(before.implode())
+    label = pl.col("label").replace(before, after)
+    path = pl.when(changed).then(label).otherwise("label_path")
+    return products.with_columns(label.alias("label"), path.alias("label_path")).drop_nulls("label")

@@ -1,1 +1,1 @@
-"""."""
+"""Features: products as numbers, before anything is learned from their categories."""

@@ -9,10 +9,11 @@ hashing; Salton & Buckley 1988 for the weights; character grams stay inside word
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from scipy import sparse
 
 from shelfwise.features import ngrams_kernels as kernels
 
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 _BLOCK_CHARACTERS = 1 << 20  # bounds the memory of a block; a row is never split
 
 
@@ -79,6 +82,7 @@ class HashedNgrams:
         self.min_rows = min_rows
         self.max_features = max_features
         self.threads = threads
+        self._slots: tuple[NDArray[np.uint32], NDArray[np.int32]] | None = None
 
     def fit_transform(self, texts: Sequence[Sequence[str]]) -> sparse.csr_matrix:
         """Learn the features of `texts` ([fields][rows]) and return the matrix [rows, features]."""
@@ -125,18 +129,21 @@ class HashedNgrams:
         indices = np.concatenate([i for i, _, _ in done]) if done else np.empty(0, np.int32)
         values = np.concatenate([v for _, v, _ in done]) if done else np.empty(0, np.float32)
         matrix = sparse.csr_matrix((len(indptr) - 1, len(self.kept_)), dtype=np.float32)
+        if indptr[-1] <= np.iinfo(np.int32).max:  # scipy wants one type of both, and copies where they differ
+            indptr = indptr.astype(np.int32)
         # Assigned, not passed: the constructor would scan and copy; indices stay in the order of the text.
         matrix.data, matrix.indices, matrix.indptr = values, indices, indptr
         return matrix
 
     def _feature_of(self) -> NDArray[np.int32]:
-        if getattr(self, "_slots", None) is None or self._slots_of is not self.kept_:
+        known = self._slots  # read and set as one: threads share a fitted model
+        if known is None or known[0] is not self.kept_:
             slots = np.full(1 << self.bits, -1, np.int32)
             slots[self.kept_] = np.arange(len(self.kept_), dtype=np.int32)
-            self._slots, self._slots_of = slots, self.kept_
-        return self._slots
+            self._slots = known = (self.kept_, slots)
+        return known[1]
 
-    def _map(self, work, items):  # type: ignore[no-untyped-def]
+    def _map(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
         if self.threads <= 1 or len(items) <= 1:
             return [work(item) for item in items]
         with ThreadPoolExecutor(self.threads) as pool:

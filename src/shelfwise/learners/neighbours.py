@@ -18,7 +18,6 @@ from shelfwise.learners import neighbours_kernels as kernels
 WIDTH = 48
 """A row is compared by that many of its features, the strongest."""
 _DOUBT = 0.05
-_FLOOR = 0.01
 
 
 class NeighboursLearner:
@@ -58,12 +57,11 @@ class NeighboursLearner:
         return found, cosine
 
     def scores(self, X: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Log of each class's share of the vote, float32 [rows, classes]; a class without a voice has log 0.01."""
+        """Each class's share of the vote, float32 [rows, classes]; shares sum to less than 1."""
         found, cosine = self.nearest(X)
         votes = np.empty((X.shape[0], self.classes_), np.float32)
         kernels.count_votes(found, cosine, self.y_, np.float32(_DOUBT), votes)
-        votes += np.float32(_FLOOR)
-        return np.log(votes, out=votes)
+        return votes
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The learned state as named arrays."""

@@ -48,10 +48,13 @@ def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nea
             v = values[k]
             for p in range(posts[indices[k]], posts[indices[k] + 1]):
                 row = rows[p]
+                product = v * weights[p]
+                if product <= 0:  # a silent field or an underflow: a sum of 0 would be touched again and again
+                    continue
                 if sums[row] == 0:
                     touched[count] = row
                     count += 1
-                sums[row] += v * weights[p]
+                sums[row] += product
         found = 0
         for t in range(count):
             row = touched[t]

@@ -1,0 +1,208 @@
+"""`decide.fusion`: the mix as a distribution, the fit against simulations, the shortcut for many categories."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelfwise.decide import fusion
+from shelfwise.decide.fusion import Fusion, fit_fusion
+
+Scores = dict[str, np.ndarray]
+
+
+def power_law(scores: Scores, shares: dict[str, float], sharpness: float) -> np.ndarray:
+    """What the module's first lines say, in double precision."""
+    pooled = sum(share * scores[name].astype(float) for name, share in shares.items())
+    p = (np.maximum(pooled, 0) + 0.05) ** sharpness
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def simulate(
+    rows: int, classes: int, shares: dict[str, float], sharpness: float = 3.0, seed: int = 0
+) -> tuple[Scores, np.ndarray]:
+    """Noise as scores, and true codes drawn from the probabilities that shares and sharpness make of them."""
+    rng = np.random.default_rng(seed)
+    scores = {name: rng.uniform(-0.5, 2, (rows, classes)).astype(np.float32) for name in shares}
+    p = power_law(scores, shares, sharpness)
+    return scores, (np.log(p) + rng.gumbel(size=p.shape)).argmax(axis=1).astype(np.int32)
+
+
+def even(classes: int) -> np.ndarray:
+    return np.full(classes, 1 / classes, np.float32)
+
+
+def mix(fused: Fusion, scores: Scores) -> np.ndarray:
+    return fused.mix(scores, np.ones(len(next(iter(scores.values()))), bool))
+
+
+def log_loss(p: np.ndarray, y: np.ndarray) -> float:
+    return float(-np.log(p[np.arange(len(y)), y].astype(np.float64)).mean())
+
+
+# -- mixing --------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(2, 300), st.floats(0, 1), st.floats(0.05, 50), st.integers(0, 1000))
+def test_rows_sum_to_one(classes, share, sharpness, seed):
+    scores, _ = simulate(9, classes, {"a": 0.5, "b": 0.5}, seed=seed)
+    p = mix(Fusion({"a": share, "b": 1 - share}, sharpness, even(classes)), scores)
+    assert p.dtype == np.float32
+    assert (p >= 0).all()
+    np.testing.assert_allclose(p.sum(axis=1, dtype=np.float64), 1, atol=1e-6)
+
+
+def test_the_mix_is_a_power_law_of_the_pooled_scores():
+    scores, _ = simulate(50, 6, {"a": 0.3, "b": 0.7})
+    p = mix(Fusion({"a": 0.3, "b": 0.7}, 4.5, even(6)), scores)
+    np.testing.assert_allclose(p, power_law(scores, {"a": 0.3, "b": 0.7}, 4.5), rtol=1e-4, atol=1e-7)
+
+
+def test_categories_that_nothing_speaks_for_share_evenly():
+    p = mix(Fusion({"a": 1.0}, 5.0, even(4)), {"a": np.array([[-1, -0.5, -3, 0]], np.float32)})
+    assert p.tolist() == [[0.25] * 4]
+
+
+@pytest.mark.parametrize("scale", [0, 1e-30, 1e30])
+def test_scores_of_any_size_give_probabilities(scale):
+    p = mix(Fusion({"a": 1.0}, 50.0, even(3)), {"a": np.array([[1, -2, 3]], np.float32) * np.float32(scale)})
+    assert p.sum() == pytest.approx(1)
+
+
+def test_views_without_a_share_need_not_be_there():
+    p = Fusion({"a": 1.0}, 3.0, even(2)).mix({"a": np.ones((1, 2), np.float32)}, np.array([True]))
+    assert p.tolist() == [[0.5, 0.5]]
+    with pytest.raises(ValueError, match="at least one view"):
+        Fusion({}, 3.0, even(2)).mix({}, np.array([True]))
+
+
+def test_a_silent_row_gets_the_prior():
+    prior = np.array([0.7, 0.2, 0.1], np.float32)
+    scores, _ = simulate(3, 3, {"a": 1})
+    p = Fusion({"a": 1.0}, 3.0, prior).mix(scores, np.array([True, False, True]))
+    assert p[1].tolist() == prior.tolist()
+    assert p[0].tolist() != prior.tolist()
+
+
+@pytest.mark.parametrize("classes", [2, 3, 17, 64, 127, 1000, 5003])
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_batches_do_not_change_a_bit(classes, batch):
+    scores, _ = simulate(211, classes, {"a": 0.3, "b": 0.3, "c": 0.4})
+    fused = Fusion({"a": 0.237, "b": 0.411, "c": 0.352}, 4.0031, even(classes))
+    present = np.arange(211) % 5 != 0
+    whole = fused.mix(scores, present)
+    parts = [
+        fused.mix({n: part[at : at + batch] for n, part in scores.items()}, present[at : at + batch])
+        for at in range(0, 211, batch)
+    ]
+    assert np.concatenate(parts).tobytes() == whole.tobytes()
+
+
+# -- fitting -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("share", "sharpness"), [(0.7, 2.0), (0.4, 6.0)])
+def test_shares_and_sharpness_of_a_simulated_world_are_found(share, sharpness):
+    scores, y = simulate(6000, 6, {"a": share, "b": 1 - share}, sharpness)
+    fused = fit_fusion(scores, y, even(6))
+    assert fused.shares == pytest.approx({"a": share, "b": 1 - share}, abs=0.04)
+    assert sum(fused.shares.values()) == pytest.approx(1, abs=2e-4)
+    assert fused.sharpness == pytest.approx(sharpness, rel=0.06)
+
+
+def test_a_useless_view_is_dropped():
+    scores, y = simulate(4000, 6, {"a": 0.6, "noise": 0.0, "b": 0.4})
+    assert list(fit_fusion(scores, y, even(6)).shares) == ["a", "b"]
+
+
+def test_the_same_view_twice_is_kept_once():
+    scores, y = simulate(2000, 5, {"a": 1.0})
+    assert len(fit_fusion({"a": scores["a"], "again": scores["a"].copy()}, y, even(5)).shares) == 1
+
+
+def test_a_misleading_view_gets_no_share():
+    scores, y = simulate(3000, 5, {"a": 1.0})
+    scores["b"] = 1 - scores["a"]
+    assert list(fit_fusion(scores, y, even(5)).shares) == ["a"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_mix_is_at_least_as_good_as_any_single_view(seed):
+    shares = dict(zip("abc", np.random.default_rng(seed).dirichlet([1, 1, 1]).tolist(), strict=True))
+    scores, y = simulate(800, 7, shares, seed=seed)
+    fitted = log_loss(mix(fit_fusion(scores, y, even(7)), scores), y)
+    for name in scores:
+        alone = [log_loss(mix(Fusion({name: 1.0}, s, even(7)), scores), y) for s in np.arange(0.05, 8, 0.1)]
+        # what dropping two views may cost
+        assert fitted <= min(alone) * (1 + fusion._WORTH) ** 2 + 1e-4
+
+
+def test_fitting_calibrates():
+    scores, y = simulate(8000, 5, {"a": 1.0}, sharpness=6.0)
+    p = mix(fit_fusion(scores, y, even(5)), scores)
+    best = p.max(axis=1)
+    for low, high in ((0.3, 0.5), (0.5, 0.8), (0.8, 1.0)):
+        inside = (best > low) & (best <= high)
+        assert inside.sum() > 300
+        assert (p.argmax(axis=1) == y)[inside].mean() == pytest.approx(best[inside].mean(), abs=0.04)
+
+
+def test_views_that_know_nothing_still_give_a_distribution():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 400).astype(np.int32)
+    scores = {name: rng.uniform(0, 1, (400, 4)).astype(np.float32) for name in "ab"}
+    for part in scores.values():
+        part[np.arange(400), y] = -1  # worse than knowing nothing
+    p = mix(fit_fusion(scores, y, even(4)), scores)
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
+    assert p.max() < 0.5
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_the_slope_is_that_of_the_loss(views):
+    from scipy.optimize import check_grad
+
+    names = "abc"[:views]
+    scores, y = simulate(60, 80, dict.fromkeys(names, 1 / views))
+    problem = fusion._Problem.of(scores, y)
+
+    def loss(x):
+        return problem._loss(x, problem.scores)
+
+    at = np.append(np.linspace(0.3, 1.2, views), 2.5)
+    assert check_grad(lambda x: loss(x)[0], lambda x: loss(x)[1], at) < 1e-5
+
+
+@pytest.mark.parametrize("classes", [65, 66, 300])
+def test_the_best_candidates_stand_for_all(classes, monkeypatch):
+    """With the far categories counted together the fit is that of the whole problem."""
+    rng = np.random.default_rng(0)
+    far = rng.uniform(-0.3, 0.05, (2, 3000, classes)).astype(np.float32)
+    far[:, :, :20] += rng.uniform(0, 1.5, (2, 3000, 20)).astype(np.float32)  # twenty that something speaks for
+    scores = {"a": far[0], "b": far[1]}
+    p = power_law(scores, {"a": 0.65, "b": 0.35}, 4.0)
+    y = (np.log(p) + rng.gumbel(size=p.shape)).argmax(axis=1).astype(np.int32)
+    short = fit_fusion(scores, y, even(classes))
+    monkeypatch.setattr(fusion, "_CANDIDATES", classes)
+    full = fit_fusion(scores, y, even(classes))
+    assert short.shares == pytest.approx(full.shares, abs=0.02)
+    assert short.sharpness == pytest.approx(full.sharpness, rel=0.03)
+
+
+def test_a_true_category_outside_the_candidates_counts_once():
+    """One hundred categories, one candidate row: the problem's loss is the log loss of the mix."""
+    scores, _ = simulate(200, 100, {"a": 1.0})
+    scores["a"] = np.where(scores["a"] > 1.2, scores["a"], np.float32(0))  # far ones all alike: no approximation
+    y = scores["a"].argmin(axis=1).astype(np.int32)
+    problem = fusion._Problem.of(scores, y)
+    loss, _ = problem._loss(np.array([1.0, 2.0]), problem.scores)
+    assert loss == pytest.approx(log_loss(power_law(scores, {"a": 1.0}, 2.0), y), rel=1e-5)
+
+
+def test_mixing_and_fitting_leave_the_scores_alone():
+    scores, y = simulate(300, 80, {"a": 0.5, "b": 0.5})
+    before = {name: part.tobytes() for name, part in scores.items()}
+    mix(fit_fusion(scores, y, even(80)), scores)
+    assert {name: part.tobytes() for name, part in scores.items()} == before
