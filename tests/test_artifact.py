@@ -15,7 +15,14 @@ from shelfwise.artifact import MANIFEST, pack_texts, read_folder, unpack_texts, 
 from shelfwise.categorizer import load
 from shelfwise.errors import ModelError
 
-NAMES = ("MANIFEST.json", "README.md", "decision.safetensors", "model.json", "taxonomy.json", "views.safetensors")
+NAMES = (
+    "MANIFEST.json",
+    "README.md",
+    "decision.safetensors",
+    "model.json",
+    "taxonomy.json",
+    "views.safetensors",
+)
 SMALL = {name: f"content of {name}\n".encode() for name in NAMES if name != MANIFEST}
 
 
@@ -129,13 +136,15 @@ def test_place_that_is_no_folder_is_refused(tmp_path):
 
 
 def test_well_formed_folder_of_another_kind_is_no_model(tmp_path):
-    files = {name: b"{}" for name in SMALL}
+    files = dict.fromkeys(SMALL, b"{}")
 
     with pytest.raises(ModelError, match="not a model that this version can read"):
         load(write_folder(tmp_path / "model", files))
 
 
-@pytest.mark.parametrize("damage", [{"recipe": {"colour": 1}}, {"roles": {"nose": "x"}}, {"fusion": None}, {"counts": "x"}])
+@pytest.mark.parametrize(
+    "damage", [{"recipe": {"colour": 1}}, {"roles": {"nose": "x"}}, {"fusion": None}, {"counts": "x"}]
+)
 def test_sound_folder_with_senseless_state_is_a_model_error(saved, tmp_path, damage):
     files = {name: content for name, content in read_folder(saved).items() if name != MANIFEST}
     files["model.json"] = artifact.to_json(json.loads(files["model.json"]) | damage)
@@ -176,7 +185,7 @@ def test_file_in_the_place_is_left_alone(tmp_path):
 
 
 def test_model_is_replaced_whole(folder):
-    other = {name: b"new" for name in SMALL}
+    other = dict.fromkeys(SMALL, b"new")
     write_folder(folder, other)
 
     assert read_folder(folder) == other
@@ -214,7 +223,7 @@ def test_failed_writing_leaves_the_old_model(folder, monkeypatch, step):
         real = artifact.Path.rename
         monkeypatch.setattr(artifact.Path, "rename", lambda path, target: fail(path, target))
     with pytest.raises(ModelError, match="no space left"):
-        write_folder(folder, {name: b"new" for name in SMALL})
+        write_folder(folder, dict.fromkeys(SMALL, b"new"))
 
     assert len(calls) >= 2
     assert read_folder(folder) == SMALL
@@ -247,7 +256,9 @@ def test_equal_values_are_equal_bytes():
 
     assert artifact.to_json({"b": 1, "a": "ü"}) == artifact.to_json({"a": "ü", "b": 1})
     assert artifact.to_safetensors({"x": one, "y": two}) == artifact.to_safetensors({"y": two, "x": one})
-    assert artifact.to_safetensors({"x": two.T}) == artifact.to_safetensors({"x": np.ascontiguousarray(two.T)})
+    assert artifact.to_safetensors({"x": two.T}) == artifact.to_safetensors(
+        {"x": np.ascontiguousarray(two.T)}
+    )
 
 
 def test_damaged_arrays_are_a_model_error():

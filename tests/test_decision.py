@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.decision import Decision, Record, chain_of
@@ -11,7 +13,9 @@ from shelfwise.decide.fusion import Fusion
 from shelfwise.decide.promise import choose_shelf
 from shelfwise.errors import ModelError, PromiseError
 
-TREE = Taxonomy.build(["Shoes > Men > Boots", "Shoes > Men > Pumps", "Shoes > Women", "Watches"], separator=" > ")
+TREE = Taxonomy.build(
+    ["Shoes > Men > Boots", "Shoes > Men > Pumps", "Shoes > Women", "Watches"], separator=" > "
+)
 BOOTS, PUMPS, WOMEN, WATCHES = range(4)
 FUSION = Fusion({"ngrams": 1.0}, 3.0, np.full(4, 0.25, np.float32))
 
@@ -43,7 +47,12 @@ def test_a_record_holds_the_chain_of_the_best_category():
 
 @pytest.mark.parametrize(
     ("truth", "right_down_to"),
-    [(BOOTS, [True, True, True]), (PUMPS, [True, True, False]), (WOMEN, [True, False, False]), (WATCHES, [False] * 3)],
+    [
+        (BOOTS, [True, True, True]),
+        (PUMPS, [True, True, False]),
+        (WOMEN, [True, False, False]),
+        (WATCHES, [False] * 3),
+    ],
 )
 def test_a_shelf_is_right_when_the_truth_lies_below_it(truth, right_down_to):
     record = record_of([[0.7, 0.1, 0.1, 0.1]], [truth])
@@ -64,6 +73,18 @@ def test_chains_never_rise_nor_pass_one():
     assert chain.dtype == np.float32
     assert chain.max() <= 1
     assert (np.diff(chain, axis=1) <= 0).all()
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.05, 1.0]))
+def test_chains_are_the_sums_of_the_tree_to_the_bit(seed, spread):
+    rng = np.random.default_rng(seed)
+    labels = sorted({" > ".join("abc"[: d + 1]) + str(i) for i, d in enumerate(rng.integers(0, 3, 30))})
+    tree = Taxonomy.build([*labels, "a", "a > b", "z"], separator=" > ")
+    p = rng.dirichlet([spread] * len(tree.labels), 20).astype(np.float32)
+    best = p.argmax(axis=1)
+    sums = np.take_along_axis(tree.roll_up(p), tree.chains[best], axis=1)
+    expected = np.minimum(np.minimum.accumulate(sums, axis=1), np.float32(1))
+    assert chain_of(p, best, tree).tobytes() == expected.tobytes()
 
 
 def test_a_record_comes_back_bit_for_bit():

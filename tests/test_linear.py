@@ -11,7 +11,9 @@ from scipy import sparse
 from shelfwise.learners.linear import LinearLearner, _ActiveSet
 
 
-def texts_like(rows: int, classes: int, seed: int = 0, own: float = 0.25) -> tuple[sparse.csr_matrix, np.ndarray]:
+def texts_like(
+    rows: int, classes: int, seed: int = 0, own: float = 0.25
+) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Rows of length 1 with 12 of 600 features; a quarter of a row's features tells its class."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, classes, rows).astype(np.int32)

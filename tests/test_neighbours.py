@@ -37,7 +37,9 @@ def cut(X: sparse.csr_matrix) -> np.ndarray:
     return dense
 
 
-def brute_force(kept: sparse.csr_matrix, asked: sparse.csr_matrix, count: int) -> tuple[np.ndarray, np.ndarray]:
+def brute_force(
+    kept: sparse.csr_matrix, asked: sparse.csr_matrix, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     weights = cut(kept).astype(np.float16).astype(np.float32)
     found = np.full((asked.shape[0], count), -1)
     cosine = np.zeros((asked.shape[0], count), np.float32)
@@ -91,7 +93,7 @@ def test_the_vote_is_weighted_by_squared_similarity():
 
 
 def test_features_without_weight_do_not_count():
-    """A field of weight 0 leaves zeros in the rows: touching a row by them must not list it, nor list it twice."""
+    """A field of weight 0 leaves zeros in the rows: they must not list a row, nor list it twice."""
     kept = sparse.csr_matrix((3, 5), dtype=np.float32)
     kept.data, kept.indices = np.zeros(9, np.float32), np.array([0, 1, 2] * 3, np.int32)
     kept.indptr = np.array([0, 3, 6, 9], np.int32)

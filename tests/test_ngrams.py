@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def slow_grams(text: str, words: int = 2, chars_min: int = 3, chars_max: int = 5
     if words >= 1:
         grams.update(("word", word) for word in found)
     if words >= 2:
-        grams.update(("pair", *pair) for pair in zip(found, found[1:], strict=False))
+        grams.update(("pair", *pair) for pair in pairwise(found))
     for word in found:
         padded = f" {word} "
         for at, first in enumerate(padded):
@@ -86,7 +87,14 @@ def test_texts_have_the_grams_of_the_slow_reference_and_share_those_that_they_sh
 def test_ascii_grams_are_those_of_scikit_learn(analyzer):
     from sklearn.feature_extraction.text import CountVectorizer
 
-    texts = ["red shoe 42 red shoe", "a shoe is a shoe", "red boot", "bluish boots of leather", "x", "42 x 42"]
+    texts = [
+        "red shoe 42 red shoe",
+        "a shoe is a shoe",
+        "red boot",
+        "bluish boots of leather",
+        "x",
+        "42 x 42",
+    ]
     sizes = (3, 5) if analyzer == "char_wb" else (1, 2)
     token = r"[a-z0-9]+" if analyzer == "word" else r"(?u)\b\w\w+\b"
     counts = CountVectorizer(analyzer=analyzer, ngram_range=sizes, token_pattern=token).fit_transform(texts)
@@ -154,7 +162,9 @@ def test_each_field_has_its_weight_and_the_row_length_one():
     strength = np.sort(matrix[0] ** 2)  # 3 features of the title, 1 of the brand with a quarter of its energy
     assert strength.sum() == pytest.approx(1, rel=1e-6)
     assert np.abs(strength - 0.2).min() < 1e-6
-    assert (matrix[1] ** 2).sum() == pytest.approx(1, rel=1e-6)  # a missing brand does not make the row fainter
+    assert (matrix[1] ** 2).sum() == pytest.approx(
+        1, rel=1e-6
+    )  # a missing brand does not make the row fainter
 
 
 @given(st.lists(WILD, min_size=1, max_size=8))
@@ -264,10 +274,14 @@ def test_grams_always_fit_into_the_room_made_for_them(rows, sizes):
     check_room(list(map(list, zip(*rows, strict=True))), sizes)
 
 
-@pytest.mark.parametrize("size", [(2, 1, 1), (2, 1, 2), (2, 1, 3), (2, 1, 8), (1, 8, 8), (2, 3, 5), (2, 2, 1)])
+@pytest.mark.parametrize(
+    "size", [(2, 1, 1), (2, 1, 2), (2, 1, 3), (2, 1, 8), (1, 8, 8), (2, 3, 5), (2, 2, 1)]
+)
 @pytest.mark.parametrize("text", ["靴 " * 3000, "a b " * 2000, "日本" * 3000, "ab" * 5000, "İ" * 500])
 def test_the_densest_texts_fit_into_the_room(text, size):
-    distinct = " ".join(chr(0x4E00 + i) for i in range(3000))  # no gram twice, or the table would swallow them
+    distinct = " ".join(
+        chr(0x4E00 + i) for i in range(3000)
+    )  # no gram twice, or the table would swallow them
     letters = "".join(chr(0x4E00 + i) for i in range(3000))
     check_room([[text, distinct], [letters, text], ["", ""]], [size, size, (1, 1, 1)])
 

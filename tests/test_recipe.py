@@ -16,7 +16,7 @@ RECIPES = st.builds(
     catalogue=st.builds(
         CatalogueRecipe,
         label=st.sampled_from(["", "Größe > \"x\"", "a\\b\n"]),
-        roles=st.dictionaries(st.sampled_from(["title", "brand"]), st.sampled_from(["none", "Marke", ["a", "b"]])),
+        roles=st.dictionaries(st.sampled_from(["title", "brand"]), st.sampled_from(["none", ["a", "b"]])),
         fields=st.lists(st.sampled_from(["title", "url"]), max_size=2),
         min_products=st.integers(1, 9),
     ),

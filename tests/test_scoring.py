@@ -94,7 +94,9 @@ def test_scores_do_not_depend_on_blocks_and_threads(views, rows, threads, monkey
     whole = views.scores(products).by_view
     monkeypatch.setattr(scoring, "block_rows", lambda classes: rows)
     parts = score_in_blocks(views, products, threads)
-    assert {name: a.tobytes() for name, a in parts.items()} == {name: a.tobytes() for name, a in whole.items()}
+    assert {name: a.tobytes() for name, a in parts.items()} == {
+        name: a.tobytes() for name, a in whole.items()
+    }
 
 
 def test_probabilities_are_the_mix_of_the_views_with_a_share(views):

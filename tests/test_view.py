@@ -1,4 +1,4 @@
-"""`view`: what views learn together, when they are silent, their keeping, and which rows become neighbours."""
+"""`view`: what views learn together, when they are silent, their keeping, which rows become neighbours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shelfwise.catalogue.products import TEXT_FIELDS
 from shelfwise.recipe import Recipe
 from shelfwise.view import Views, _spread
 
-SMALL = "text.bits = 14\nneighbours.count = 3\n"
+SMALL = "text.bits = 20\nneighbours.count = 3\n"
 FIELDS = ("title", "brand")
 
 
@@ -69,7 +69,9 @@ def test_a_product_with_nothing_to_go_by_is_not_present(views):
 
 
 def test_what_one_view_knows_is_present_for_all(views):
-    products = shop(1)[0].with_columns(title=pl.lit("leathery"), brand=pl.lit(""))  # no known word, known pieces
+    products = shop(1)[0].with_columns(
+        title=pl.lit("leathery"), brand=pl.lit("")
+    )  # no known word, known pieces
     assert views.scores(products).present.tolist() == [True]
     assert views.scores(products, ["words"]).present.tolist() == [False]
 
@@ -79,7 +81,7 @@ def test_the_nearest_products_are_named_by_their_place_among_the_kept(views):
     places, cosines = views.nearest(products, 2)
     assert places.shape == cosines.shape == (6, 2)
     assert (y[0] == np.arange(90)[views.neighbour_rows_[places[0]]] % 3).all()
-    assert cosines[0, 0] == pytest.approx(1, abs=1e-2)
+    assert (cosines[:, 0] > 0.9).all()  # each stands in the catalogue, but a row is cut to 48 features
 
 
 @pytest.mark.parametrize("batch", [1, 7, 40])
@@ -104,7 +106,9 @@ def test_views_come_back_bit_for_bit(views):
     restored = Views(views.recipe, FIELDS).restore(views.tensors(), 3)
     assert state(restored) == state(views)
     before, after = views.scores(products), restored.scores(products)
-    assert {n: a.tobytes() for n, a in after.by_view.items()} == {n: a.tobytes() for n, a in before.by_view.items()}
+    assert {n: a.tobytes() for n, a in after.by_view.items()} == {
+        n: a.tobytes() for n, a in before.by_view.items()
+    }
 
 
 def test_categories_without_products_are_scored_low():

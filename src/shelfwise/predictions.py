@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.decide import kernels
 from shelfwise.decide.decision import chain_of
 from shelfwise.decide.promise import choose_shelf
 from shelfwise.errors import RecipeError
@@ -106,20 +107,9 @@ def withhold(answers: Answers, known: NDArray[np.bool_]) -> Answers:
 
 def best_codes(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k largest of each row, best first, equal ones by code."""
-    n = values.shape[1]
-    if k < n:
-        # Not argpartition: where equals lie on both sides of the cut, its choice among them is arbitrary.
-        least = np.partition(values, n - k, axis=1)[:, n - k, None]
-        above, level = values > least, values == least
-        room = k - above.sum(axis=1, dtype=np.int32)[:, None]
-        above |= level & (np.cumsum(level, axis=1, dtype=np.int32) <= room)
-        some = np.nonzero(above)[1].reshape(-1, k)
-    else:
-        some = np.tile(np.arange(n), (len(values), 1))
-    picked = np.take_along_axis(values, some, axis=1)
-    order = np.argsort(-picked, axis=1, kind="stable")
-    codes = np.take_along_axis(some, order, axis=1).astype(np.int32)
-    return codes, np.take_along_axis(picked, order, axis=1)
+    codes, best = np.empty((len(values), k), np.int32), np.empty((len(values), k), np.float32)
+    kernels.best_of_rows(np.ascontiguousarray(values), codes, best)
+    return codes, best
 
 
 def to_table(products: pl.DataFrame, answers: Answers, taxonomy: Taxonomy) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The recipe: everything that can be set about a model, with every default, as frozen dataclasses and as TOML.
+"""The recipe: everything that can be set about a model, with every default, as dataclasses and as TOML.
 
 A recipe file names only what differs from the defaults::
 
@@ -14,7 +14,8 @@ A recipe file names only what differs from the defaults::
     [text.weights]
     brand = 0.3
 
-Unknown names and wrong types are errors that say where. A model folder holds the full recipe it was trained with.
+Unknown names and wrong types are errors that say where. A model folder holds the full recipe it was trained
+with.
 """
 
 from __future__ import annotations
@@ -35,20 +36,22 @@ def _about(text: str, **limits: Any) -> msgspec.Meta:  # limits are msgspec's: g
     return msgspec.Meta(description=text, **limits)
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class CatalogueRecipe:
     """How the catalogue is understood."""
 
     label: Annotated[str, _about("Column to learn; empty: found by name and content.")] = ""
     roles: Annotated[
-        dict[str, str | list[str]], _about('Role -> column(s), over what is found; "none" switches a role off.')
+        dict[str, str | list[str]],
+        _about('Role -> column(s), over what is found; "none" switches a role off.'),
     ] = field(default_factory=dict)
     fields: Annotated[
-        list[str], _about("Text fields to learn from, of title, description, attributes, brand, shop, url; empty: all.")
+        list[str],
+        _about("Text fields to learn from, of title, description, attributes, brand, shop, url; empty: all."),
     ] = field(default_factory=list)
     unlabelled: Annotated[
-        list[str], _about("Category values that mean 'no category', beside empty ones; empty: a built-in list.")
+        list[str],
+        _about("Category values that mean 'no category', beside empty ones; empty: a built-in list."),
     ] = field(default_factory=list)
     mapping: Annotated[str, _about("File that renames, merges or drops categories (see the how-to).")] = ""
     min_products: Annotated[
@@ -65,7 +68,9 @@ class TextRecipe:
     chars_max: Annotated[int, _about("Longest character n-gram.", ge=1, le=8)] = 5
     bits: Annotated[int, _about("The hash table has 2**bits slots.", ge=10, le=26)] = 22
     min_rows: Annotated[int, _about("Features seen in fewer products are dropped.", ge=1)] = 2
-    max_features: Annotated[int, _about("Keep at most that many features, the commonest; 0 keeps all.", ge=0)] = 0
+    max_features: Annotated[
+        int, _about("Keep at most that many features, the commonest; 0 keeps all.", ge=0)
+    ] = 0
     weights: Annotated[dict[str, float], _about("How loud each field is; 1 where none is given.")] = field(
         default_factory=lambda: {"attributes": 0.5, "brand": 0.5, "shop": 0.3, "url": 0.5}
     )
@@ -77,17 +82,25 @@ class TextRecipe:
 class NeighboursRecipe:
     """The vote of the most similar labelled products."""
 
-    use: Annotated[bool, _about("Whether neighbours are learned; their weight may still come out as nothing.")] = True
+    use: Annotated[
+        bool, _about("Whether neighbours are learned; their weight may still come out as nothing.")
+    ] = True
     count: Annotated[int, _about("How many neighbours vote.", ge=1, le=100)] = 10
-    max_rows: Annotated[int, _about("At most that many products are kept as neighbours, spread over categories.", ge=1)] = 200_000
+    max_rows: Annotated[
+        int, _about("At most that many products are kept as neighbours, spread over categories.", ge=1)
+    ] = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionRecipe:
     """From scores to calibrated probabilities and promises."""
 
-    folds: Annotated[int, _about("The catalogue is dealt into that many folds for out-of-fold scores.", ge=2, le=20)] = 5
-    rows: Annotated[int, _about("Folds are predicted until there are about that many out-of-fold products.", ge=100)] = 8_000
+    folds: Annotated[
+        int, _about("The catalogue is dealt into that many folds for out-of-fold scores.", ge=2, le=20)
+    ] = 5
+    rows: Annotated[
+        int, _about("Folds are predicted until there are about that many out-of-fold products.", ge=100)
+    ] = 8_000
     promises: Annotated[list[float], _about("Precisions to prepare a promise for when training.")] = field(
         default_factory=lambda: [0.9, 0.95, 0.98, 0.99]
     )
@@ -123,7 +136,9 @@ class Recipe:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             names = ", ".join(known)
-            raise RecipeError(f"cannot read the recipe {where}: {error}. Built-in recipes are: {names}.") from error
+            raise RecipeError(
+                f"cannot read the recipe {where}: {error}. Built-in recipes are: {names}."
+            ) from error
         return cls.parse(text, str(path))
 
     @classmethod
@@ -145,9 +160,11 @@ class Recipe:
             raise RecipeError(f"{origin}: {error}. See docs/reference/recipe.md.") from error
         if recipe.text.chars_min > recipe.text.chars_max:
             raise RecipeError(f"{origin}: text.chars_min is larger than text.chars_max")
-        loud = next((name for name, weight in recipe.text.weights.items() if not 0 <= weight < math.inf), None)
-        if loud is not None:
-            raise RecipeError(f"{origin}: text.weights.{loud} must be 0 or a positive number, such as 0.5")
+        for name, weight in recipe.text.weights.items():
+            if not 0 <= weight < math.inf:
+                raise RecipeError(
+                    f"{origin}: text.weights.{name} must be 0 or a positive number, such as 0.5"
+                )
         for name in ("cost", "smallest_weight"):
             if getattr(recipe.text, name) == math.inf:
                 raise RecipeError(f"{origin}: text.{name} must be finite")
@@ -171,7 +188,8 @@ def built_in() -> dict[str, str]:
     return {file.name.removesuffix(".toml"): file.read_text("utf-8") for file in files}
 
 
-def _check_names(kind: Any, plain: Any, origin: str, at: tuple[str, ...]) -> None:  # msgspec ignores unknown names
+def _check_names(kind: Any, plain: Any, origin: str, at: tuple[str, ...]) -> None:
+    """Refuse unknown names, which msgspec would ignore."""
     import difflib
     import typing
     from dataclasses import fields, is_dataclass

@@ -1,7 +1,7 @@
 """Scoring in blocks: products through the views a block at a time, on several threads, in bounded memory.
 
-This is the one path from products to scores and probabilities. A block is as many products as keep one array of
-products x categories small; a product's result does not depend on its block.
+This is the one path from products to scores and probabilities. A block is as many products as keep one array
+of products x categories small; a product's result does not depend on its block.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def map_blocks(
 
 
 def _bounded(
-    pool: ThreadPoolExecutor, work: Callable[[pl.DataFrame], _Result], blocks: Sequence[pl.DataFrame], most: int
+    pool: ThreadPoolExecutor,
+    work: Callable[[pl.DataFrame], _Result],
+    blocks: Sequence[pl.DataFrame],
+    most: int,
 ) -> Iterator[_Result]:
     waiting = iter(blocks)
     under_way = [pool.submit(work, block) for block in islice(waiting, most)]

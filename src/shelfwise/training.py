@@ -238,8 +238,9 @@ def _taxonomy(products: pl.DataFrame, source: Source, roles: Roles, report: Trai
     raise LabelError(
         f"{_named(source)}: the column {roles.label!r} leaves {only} "
         f"({report.rows:,} rows; {report.unlabelled:,} without category, "
-        f"{report.empty:,} without text that differs, {report.unreadable:,} unreadable, {report.left_out:,} left out for testing). "
-        "At least two categories are needed to learn; name another column with --label."
+        f"{report.empty:,} without text that differs, {report.unreadable:,} unreadable, "
+        f"{report.left_out:,} left out for testing). At least two categories are needed to learn; "
+        "name another column with --label."
     )
 
 

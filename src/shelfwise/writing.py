@@ -157,7 +157,8 @@ def _flat(table: pl.DataFrame) -> pl.DataFrame:
             inner = pl.col(name).list.eval(pl.element().struct.json_encode()).list.join(",")
             columns.append(pl.format("[{}]", inner).alias(name))
         elif isinstance(kind, pl.Struct):
-            columns.append(pl.col(name).struct.json_encode())
+            told = pl.when(pl.col(name).is_not_null()).then(pl.col(name).struct.json_encode())
+            columns.append(told.alias(name))
         elif kind == pl.String:
             risky = pl.col(name).str.contains(r"^[=+\-@\t\r]") & ~pl.col(name).str.contains(_NUMBER)
             columns.append(pl.when(risky).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name))

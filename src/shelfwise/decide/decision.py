@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.decide import kernels
 from shelfwise.decide.fusion import Fusion
 from shelfwise.decide.promise import Promise, make_promise, make_shelf_promise
 from shelfwise.errors import ModelError
@@ -99,7 +100,14 @@ class Decision:
 def chain_of(
     probabilities: NDArray[np.float32], best: NDArray[np.integer], taxonomy: Taxonomy
 ) -> NDArray[np.float32]:
-    """Probabilities float32 [n, depth] of the shelves above each best category, from the top down, never rising."""
-    chain = np.take_along_axis(taxonomy.roll_up(probabilities), taxonomy.chains[best], axis=1)
-    # Sums in float32 may pass 1 or their parent's by a rounding.
-    return np.minimum(np.minimum.accumulate(chain, axis=1), np.float32(1))
+    """Probabilities float32 [n, depth] of the shelves above each best category, from the top down, never rising.
+
+    They are `Taxonomy.roll_up`'s, to the bit, but where rounding let a sum pass 1 or its parent's.
+    """
+    tree = taxonomy.node_arrays()
+    chain = np.empty((len(best), taxonomy.depth), np.float32)
+    values = np.ascontiguousarray(probabilities, np.float32)
+    kernels.chain_rows(
+        values, best.astype(np.int32), tree.order, tree.node_of_label, tree.parent, taxonomy.chains, chain
+    )
+    return chain

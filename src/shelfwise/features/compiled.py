@@ -11,8 +11,8 @@ import numba
 def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:  # numba has no useful types
     """Compile a kernel with numba: cached on disk, without the interpreter's lock, in IEEE arithmetic.
 
-    `fastmath` stays off by default: it lets the compiler reorder sums, and then the same model could differ in its last bits
-    from machine to machine and from build to build.
+    `fastmath` stays off by default: it lets the compiler reorder sums, and then the same model could differ
+    in its last bits from machine to machine and from build to build.
     """
     settings = {"cache": True, "nogil": True, **options}
     return numba.njit(**settings) if function is None else numba.njit(**settings)(function)

@@ -1,9 +1,10 @@
 """Hashed word and character n-grams of several text fields, as one sparse matrix.
 
-Each field of a product (title, description, ...) is hashed with its own salt into one table, so that "apple" as a
-brand and "apple" in a description are two features. Weights are sublinear term frequency times inverse document
-frequency, each field normalised to length 1 and scaled by its weight (Weinberger et al. 2009, arXiv:0902.2206 for
-hashing; Salton & Buckley 1988 for the weights; character grams stay inside words, as scikit-learn's `char_wb`).
+Each field of a product (title, description, ...) is hashed with its own salt into one table, so that "apple"
+as a brand and "apple" in a description are two features. Weights are sublinear term frequency times inverse
+document frequency, each field normalised to length 1 and scaled by its weight (Weinberger et al. 2009,
+arXiv:0902.2206 for hashing; Salton & Buckley 1988 for the weights; character grams stay inside words, as
+scikit-learn's `char_wb`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _BLOCK_CHARACTERS = 1 << 20  # bounds the memory of a block; a row is never spli
 
 @dataclass(frozen=True)
 class FieldGrams:
-    """Which n-grams of one field are features: word grams up to `words`, character grams of `chars_min`..`chars_max`."""
+    """Which n-grams of a field are features: up to `words` words, `chars_min` to `chars_max` characters."""
 
     name: str
     words: int = 2
@@ -39,7 +40,7 @@ class FieldGrams:
 
 @dataclass(frozen=True)
 class HashedBlock:
-    """The n-grams of some rows before weighting: distinct hashes of each segment (row x field) and their counts."""
+    """The n-grams of some rows before weighting: distinct hashes of each segment (row x field), counts."""
 
     hashes: NDArray[np.uint32]
     counts: NDArray[np.uint8]
@@ -48,14 +49,20 @@ class HashedBlock:
 
 @cache
 def character_kinds() -> NDArray[np.uint8]:
-    """0: between words; 1: letter, digit or combining mark; 2: a script written without spaces. uint8 [0x30000]."""
+    """0: between words; 1: letter, digit, combining mark; 2: a script without spaces. uint8 [0x30000]."""
     points = np.arange(0x30000, dtype=np.uint32)
     points[0xD800:0xE000] = 32
     kinds = np.strings.isalnum(points.view("U1")).astype(np.uint8)
     for point in np.flatnonzero(kinds[:0x3100] == 0).tolist():  # vowel signs and accents belong to their word
         if unicodedata.category(chr(point))[0] == "M":
             kinds[point] = 1
-    for first, last in ((0x0E00, 0x0E7F), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2FFFF)):
+    for first, last in (
+        (0x0E00, 0x0E7F),
+        (0x3040, 0x30FF),
+        (0x3400, 0x9FFF),
+        (0xAC00, 0xD7A3),
+        (0x20000, 0x2FFFF),
+    ):
         kinds[first : last + 1] *= 2
     return kinds
 
@@ -72,10 +79,17 @@ class HashedNgrams:
     threads: rows are hashed in blocks by that many threads; the result does not depend on it.
 
     After fitting: `kept_` uint32 [features], the table slots in use; `idf_` float32 [features].
+
     """
 
     def __init__(
-        self, fields: Sequence[FieldGrams], *, bits: int = 22, min_rows: int = 2, max_features: int = 0, threads: int = 1
+        self,
+        fields: Sequence[FieldGrams],
+        *,
+        bits: int = 22,
+        min_rows: int = 2,
+        max_features: int = 0,
+        threads: int = 1,
     ) -> None:
         self.fields = tuple(fields)
         self.bits = bits
@@ -173,7 +187,9 @@ class HashedNgrams:
         hashes, counts = np.empty(room, np.uint32), np.empty(room, np.uint8)
         sizes = np.empty(len(segments), np.int64)
         mask = np.uint32((1 << self.bits) - 1)
-        used = kernels.hash_segments(text, starts, salts, character_kinds(), grams, mask, hashes, counts, sizes)
+        used = kernels.hash_segments(
+            text, starts, salts, character_kinds(), grams, mask, hashes, counts, sizes
+        )
         return HashedBlock(hashes[:used].copy(), counts[:used].copy(), sizes)
 
     def _weigh_block(

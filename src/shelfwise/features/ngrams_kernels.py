@@ -1,8 +1,8 @@
 """Compiled kernels behind `ngrams`: hash the n-grams of text segments, weigh and normalise them.
 
-Plain loops over arrays, one thread a call, no Python objects and no lock held (`nogil`), so that a thread pool runs
-blocks of rows side by side and the result of a row never depends on which block or thread it was in. They are
-compiled once for each machine and cached on disk; few kernels keep the first run short.
+Plain loops over arrays, one thread a call, no Python objects and no lock held (`nogil`), so that a thread
+pool runs blocks of rows side by side and the result of a row never depends on which block or thread it was
+in. They are compiled once for each machine and cached on disk; few kernels keep the first run short.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _mix(h, salt):  # type: ignore[no-untyped-def]
 
 @compiled(inline="always")
 def _add(h, table, stamp, mark, width, hashes, counts, used):  # type: ignore[no-untyped-def]
-    """Count one gram of the segment under way: open addressing in `table`, whose slots count only with today's stamp."""
+    """Count one gram of the segment under way: open addressing, slots count only with today's stamp."""
     slot = np.int64((h * np.uint32(0x9E3779B1)) & width)
     while stamp[slot] == mark:
         seen = table[slot]
@@ -50,10 +50,10 @@ def _add(h, table, stamp, mark, width, hashes, counts, used):  # type: ignore[no
 def hash_segments(text, starts, salts, kinds, grams, mask, hashes, counts, sizes):  # type: ignore[no-untyped-def]
     """Hash word and character n-grams of each segment, without repeats inside a segment.
 
-    text uint32 [characters]; starts int64 [segments + 1]; salts uint64 [fields], segment s is of field s % fields;
-    kinds uint8 [code points]: 0 between words, 1 in a word, 2 a script without spaces (its grams start at length 1);
-    grams int64 [fields, 3]: longest word gram, shortest and longest character gram. Written: hashes uint32 and counts
-    uint8, packed; sizes int64 [segments]. Returns how many were written.
+    text uint32 [characters]; starts int64 [segments + 1]; salts uint64 [fields], segment s is of field s %
+    fields; kinds uint8 [code points]: 0 between words, 1 in a word, 2 a script without spaces (its grams
+    start at length 1); grams int64 [fields, 3]: longest word gram, shortest and longest character gram.
+    Written: hashes uint32 and counts uint8, packed; sizes int64 [segments]. Returns how many were written.
     """
     fields = len(salts)
     longest = np.int64(64)
@@ -92,7 +92,9 @@ def hash_segments(text, starts, salts, kinds, grams, mask, hashes, counts, sizes
                 used = _add(np.uint32(_mix(h, salt)) & mask, table, stamp, mark, width, hashes, counts, used)
             if words >= 2 and previous != 0:
                 pair = previous * _PAIR + h
-                used = _add(np.uint32(_mix(pair, salt)) & mask, table, stamp, mark, width, hashes, counts, used)
+                used = _add(
+                    np.uint32(_mix(pair, salt)) & mask, table, stamp, mark, width, hashes, counts, used
+                )
             previous = h
             padded = j - i + 2  # the word between two blanks
             for a in range(padded):
@@ -118,7 +120,7 @@ def hash_segments(text, starts, salts, kinds, grams, mask, hashes, counts, sizes
 
 @compiled
 def count_rows(hashes, rows_with):  # type: ignore[no-untyped-def]
-    """Add one to `rows_with` for each hash; within a segment hashes do not repeat, so this counts segments."""
+    """Add one to `rows_with` for each hash; in a segment hashes do not repeat, so this counts segments."""
     for k in range(len(hashes)):
         rows_with[hashes[k]] += 1
 
@@ -127,9 +129,9 @@ def count_rows(hashes, rows_with):  # type: ignore[no-untyped-def]
 def weigh(hashes, counts, sizes, feature_of, idf, weights, indices, values, ends):  # type: ignore[no-untyped-def]
     """Turn hashed counts into rows of weighted features, packed into `indices` and `values`.
 
-    A value is (1 + ln count) x idf; a field has length 1 and then its weight; a row has length 1 (so a product
-    without description is as loud as one with). `ends` int64 [rows] receives the end of each row. Returns the
-    number of values.
+    A value is (1 + ln count) x idf; a field has length 1 and then its weight; a row has length 1 (so a
+    product without description is as loud as one with). `ends` int64 [rows] receives the end of each row.
+    Returns the number of values.
     """
     fields = len(weights)
     log_of = np.empty(256, np.float32)

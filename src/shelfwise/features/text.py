@@ -27,6 +27,7 @@ class TextFeatures:
     recipe: sizes of n-grams, weights of fields.
     fields: names of the text columns to read, in order.
     threads: see `HashedNgrams`.
+
     """
 
     def __init__(self, recipe: TextRecipe, fields: Sequence[str], threads: int = 1) -> None:
@@ -50,7 +51,9 @@ class TextFeatures:
         texts = self._texts(products)
         return {block: hasher.fit_transform(texts) for block, hasher in self._hashers.items()}
 
-    def transform(self, products: pl.DataFrame, blocks: Sequence[str] = BLOCKS) -> dict[str, sparse.csr_matrix]:
+    def transform(
+        self, products: pl.DataFrame, blocks: Sequence[str] = BLOCKS
+    ) -> dict[str, sparse.csr_matrix]:
         """The asked blocks of the products, each float32 [products, features]."""
         texts = self._texts(products)
         return {block: self._hashers[block].transform(texts) for block in blocks}

@@ -14,6 +14,23 @@ _LCG = np.int64(6364136223846793005)  # Knuth's MMIX generator: the order of vis
 _LCG_STEP = np.int64(1442695040888963407)
 
 
+@compiled(inline="always")
+def _dot(w, indices, values, begin, end):  # type: ignore[no-untyped-def]
+    """Product of the dense `w` and a row, in four sums: one alone would wait for each addition to end."""
+    a = b = c = d = np.float32(0)
+    q = begin
+    while q + 4 <= end:
+        a += w[indices[q]] * values[q]
+        b += w[indices[q + 1]] * values[q + 1]
+        c += w[indices[q + 2]] * values[q + 2]
+        d += w[indices[q + 3]] * values[q + 3]
+        q += 4
+    while q < end:
+        a += w[indices[q]] * values[q]
+        q += 1
+    return (a + b) + (c + d)
+
+
 @compiled
 def _solve_class(indptr, indices, values, squares, rows, positives, alphas, cost, passes, tolerance, w, seed):  # type: ignore[no-untyped-def]
     """Dual coordinate descent for one class on its active rows; the first `positives` rows are its own.
@@ -43,9 +60,7 @@ def _solve_class(indptr, indices, values, squares, rows, positives, alphas, cost
             p = order[s]
             begin, end = indptr[rows[p]], indptr[rows[p] + 1]
             side = np.float32(1) if p < positives else np.float32(-1)
-            margin = bias
-            for q in range(begin, end):
-                margin += w[indices[q]] * values[q]
+            margin = bias + _dot(w, indices, values, begin, end)
             gradient = side * margin - np.float32(1) + diagonal * alphas[p]
             if alphas[p] == 0 and gradient >= 0:
                 if gradient < np.float32(0.1):  # well satisfied rows are shrunk away, near ones are seen again
@@ -116,41 +131,55 @@ def solve_classes(indptr, indices, values, squares, rows, starts, positives, alp
     return features[:used].copy(), weights[:used].copy(), sizes
 
 
-@compiled
-def find_rivals(indptr, indices, values, first, own, posts, classes, weights, bias, above, most, rivals, found):  # type: ignore[no-untyped-def]
-    """For each row the classes that score higher than `above`, at most `most` of them, never its own.
-
-    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`. Row r of the output is row first + r of
-    the matrix. Written: rivals int32 [rows, most], found int32 [rows].
-    """
-    scores = np.empty(len(bias), np.float32)
-    for r in range(len(found)):
-        scores[:] = bias
-        for k in range(indptr[first + r], indptr[first + r + 1]):
-            v = values[k]
+@compiled(inline="always")
+def _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
+    """Scores of row r: features that many classes weigh come from dense rows, which whole vectors are added of."""
+    scores[:] = bias
+    for k in range(indptr[r], indptr[r + 1]):
+        v = values[k]
+        h = heavy_of[indices[k]]
+        if h >= 0:
+            dense = heavy[h]
+            step = v * scales[h]
+            for c in range(len(scores)):
+                scores[c] += step * np.float32(dense[c])
+        else:
             for q in range(posts[indices[k]], posts[indices[k] + 1]):
                 scores[classes[q]] += v * weights[q]
-        scores[own[first + r]] = -np.inf
-        over = 0
-        for c in range(len(scores)):
-            if scores[c] > above:
-                over += 1
-        bar = np.partition(scores, len(scores) - most)[len(scores) - most] if over > most else above
-        n = 0
-        for c in range(len(scores)):
-            if n < most and scores[c] > above and scores[c] >= bar:
-                rivals[r, n] = c
-                n += 1
-        found[r] = n
 
 
 @compiled
-def score_rows(indptr, indices, values, first, posts, classes, weights, bias, scores):  # type: ignore[no-untyped-def]
-    """Scores float32 [rows, classes] of the rows from `first` on."""
+def find_rivals(indptr, indices, values, first, own, posts, classes, weights, heavy_of, heavy, scales, bias, above, most, rivals, found):  # type: ignore[no-untyped-def]  # noqa: E501
+    """For each row the classes that score higher than `above`, at most `most` of them, never its own.
+
+    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`, or the row heavy[heavy_of[f]] times its scale. Row r of
+    the output is row first + r of the matrix. Written: rivals int32 [rows, most], found int32 [rows].
+    """
+    scores = np.empty(len(bias), np.float32)
+    over = np.empty(len(bias), np.int32)
+    over_scores = np.empty(len(bias), np.float32)
+    for r in range(len(found)):
+        _score(indptr, indices, values, first + r, posts, classes, weights, heavy_of, heavy, scales, bias, scores)
+        scores[own[first + r]] = -np.inf
+        n = 0
+        for c in range(len(scores)):
+            if scores[c] > above:
+                over[n] = c
+                over_scores[n] = scores[c]
+                n += 1
+        bar = np.float32(above)
+        if n > most:
+            bar = np.partition(over_scores[:n], n - most)[n - most]
+        kept = 0
+        for k in range(n):
+            if kept < most and over_scores[k] >= bar:
+                rivals[r, kept] = over[k]
+                kept += 1
+        found[r] = kept
+
+
+@compiled
+def score_rows(indptr, indices, values, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
+    """Scores float32 [rows, classes]."""
     for r in range(len(scores)):
-        row = scores[r]
-        row[:] = bias
-        for k in range(indptr[first + r], indptr[first + r + 1]):
-            v = values[k]
-            for q in range(posts[indices[k]], posts[indices[k] + 1]):
-                row[classes[q]] += v * weights[q]
+        _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy, scales, bias, scores[r])

@@ -1,8 +1,9 @@
 """The vote of the most similar labelled products, by cosine over their strongest n-grams.
 
-Alone it is weaker than the linear learner; it answers for categories with one or two products, it is the evidence
-that a person understands at once ("these are the most similar products, and where they stand"), and rows can be
-added without training. Rows are cut to their strongest features, so that the index stays small and rare words decide.
+Alone it is weaker than the linear learner; it answers for categories with one or two products, it is the
+evidence that a person understands at once ("these are the most similar products, and where they stand"), and
+rows can be added without training. Rows are cut to their strongest features, so that the index stays small
+and rare words decide.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ class NeighboursLearner:
     ----------
     count: how many neighbours vote.
 
-    After fitting: `posts_` int64 [features + 1], `rows_` int32 and `weights_` float32 (values that float16 can hold),
-    the kept rows by feature; `y_` int32 [rows], their classes.
+    After fitting: `posts_` int64 [features + 1], `rows_` int32 and `weights_` float32 (values that float16
+    can hold), the kept rows by feature; `y_` int32 [rows], their classes.
+
     """
 
     def __init__(self, *, count: int = 10) -> None:
@@ -44,15 +46,17 @@ class NeighboursLearner:
         self.classes_ = classes
         return self
 
-    def nearest(self, X: sparse.csr_matrix, count: int | None = None) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The most similar kept rows of each row: numbers int32 [rows, count] (-1: none) and cosines, best first."""
+    def nearest(
+        self, X: sparse.csr_matrix, count: int | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The most similar kept rows: numbers int32 [rows, count] (-1: none) and cosines, best first."""
         queries = _cut(X)
         most = count or self.count
         found = np.empty((queries.shape[0], most), np.int32)
         cosine = np.zeros((queries.shape[0], most), np.float32)
         kernels.find_nearest(
-            queries.indptr, queries.indices, queries.data, self.posts_, self.rows_, self.weights_, len(self.y_), most,
-            found, cosine,
+            queries.indptr, queries.indices, queries.data, self.posts_, self.rows_, self.weights_,
+            len(self.y_), most, found, cosine,
         )  # fmt: skip
         return found, cosine
 

@@ -1,4 +1,4 @@
-"""Compiled kernels behind `neighbours`: cut rows to their strongest features, find the nearest rows, count votes."""
+"""Compiled kernels behind `neighbours`: cut rows to their strongest features, find nearest, count votes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shelfwise.features.compiled import compiled
 
 @compiled
 def cut_rows(indptr, indices, values, width, features, kept, sizes):  # type: ignore[no-untyped-def]
-    """Copy the `width` largest values of each row, packed, in their order in the row; ties keep the earlier."""
+    """Copy the `width` largest values of each row, packed, in the order of the row; ties keep the earlier."""
     used = np.int64(0)
     for r in range(len(sizes)):
         begin, end = indptr[r], indptr[r + 1]
@@ -37,8 +37,8 @@ def cut_rows(indptr, indices, values, width, features, kept, sizes):  # type: ig
 def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nearest, similarity):  # type: ignore[no-untyped-def]
     """For each query row the kept rows with the largest dot product, best first, ties by lower row number.
 
-    The kept rows are by feature: rows[posts[f]:posts[f+1]] with `weights`; `total` of them. Written: nearest int32
-    [queries, most] (-1: fewer share a feature), similarity float32 [queries, most].
+    The kept rows are by feature: rows[posts[f]:posts[f+1]] with `weights`; `total` of them. Written: nearest
+    int32 [queries, most] (-1: fewer share a feature), similarity float32 [queries, most].
     """
     sums = np.zeros(total, np.float32)
     touched = np.empty(total, np.int32)
@@ -49,7 +49,7 @@ def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nea
             for p in range(posts[indices[k]], posts[indices[k] + 1]):
                 row = rows[p]
                 product = v * weights[p]
-                if product <= 0:  # a silent field or an underflow: a sum of 0 would be touched again and again
+                if product <= 0:  # a silent field or an underflow: a sum of 0 would be touched over and over
                     continue
                 if sums[row] == 0:
                     touched[count] = row
@@ -60,10 +60,14 @@ def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nea
             row = touched[t]
             s = sums[row]
             sums[row] = 0
-            if found == most and (s < similarity[q, most - 1] or (s == similarity[q, most - 1] and row > nearest[q, most - 1])):
+            if found == most and (
+                s < similarity[q, most - 1] or (s == similarity[q, most - 1] and row > nearest[q, most - 1])
+            ):
                 continue
             at = found if found < most else most - 1
-            while at > 0 and (similarity[q, at - 1] < s or (similarity[q, at - 1] == s and nearest[q, at - 1] > row)):
+            while at > 0 and (
+                similarity[q, at - 1] < s or (similarity[q, at - 1] == s and nearest[q, at - 1] > row)
+            ):
                 similarity[q, at] = similarity[q, at - 1]
                 nearest[q, at] = nearest[q, at - 1]
                 at -= 1
@@ -78,7 +82,7 @@ def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nea
 
 @compiled
 def count_votes(nearest, similarity, own, doubt, votes):  # type: ignore[no-untyped-def]
-    """Share of each class among the neighbours, weighted by squared similarity; `doubt` is the weight of nobody."""
+    """Share of each class among the neighbours, by squared similarity; `doubt` is the weight of nobody."""
     for q in range(len(nearest)):
         total = doubt
         for k in range(nearest.shape[1]):

@@ -1,0 +1,53 @@
+"""The card tells people what the model learned from, how good it is, and what it cannot promise."""
+
+from __future__ import annotations
+
+from shelfwise.card import write_card
+from shelfwise.catalogue.taxonomy import Taxonomy
+
+TREE = Taxonomy.build(["Shoes > Boots", "Watches"], separator=" > ")
+STATE = {
+    "roles": {"label": "category_path"},
+    "delta": 0.1,
+    "training": {
+        "rows": 12_345, "learned": 12_000, "unlabelled": 300, "empty": 40, "unreadable": 5, "left_out": 0,
+        "categories": 2, "singletons": 1, "depth": 2, "fields": ["title", "brand"], "data_sha256": "abc123",
+        "out_of_fold": {"rows": 8_000, "accuracy": 0.9125, "levels": [0.98, 0.9125]},
+        "promises": [
+            {"asked": 0.98, "refused": None, "coverage": 0.7, "threshold": 0.91234},
+            {"asked": 0.995, "refused": "too few products"},
+        ],
+        "notes": [],
+    },
+}  # fmt: skip
+
+
+def test_card_tells_rows_scores_and_promises():
+    card = write_card(STATE, TREE)
+
+    assert card.startswith("# Category model: 2 categories\n")
+    for told in ("12,000 of 12,345", "300 had no category", "40 no text", "5 could not be read"):
+        assert told in card
+    for told in ("`category_path`", "title, brand", "abc123"):
+        assert told in card
+    for told in ("91.2% landed", "| 1 | 98.0% |", "| 2 | 91.2% |"):
+        assert told in card
+    assert "| 98% | 70.0% | 0.9123 |" in card
+
+
+def test_promise_is_not_rounded_up():
+    assert "| 99.5% | cannot be promised | |" in write_card(STATE, TREE)
+
+
+def test_notes_are_listed_and_their_absence_is_said():
+    noted = STATE | {"training": STATE["training"] | {"notes": ["one", "two"]}}
+
+    assert write_card(noted, TREE).endswith("## What to watch\n\n- one\n- two\n")
+    assert "Nothing out of the ordinary" in write_card(STATE, TREE)
+
+
+def test_card_of_a_real_model_is_in_its_folder(model, saved):
+    card = (saved / "README.md").read_text("utf-8")
+
+    assert model.training_.data_sha256 in card
+    assert f"{len(model.taxonomy_.labels)} categories" in card

@@ -1,0 +1,361 @@
+"""Training says what it read, refuses what cannot be learned, and lets no near-duplicate cross a fold."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+
+from shelfwise import training
+from shelfwise.catalogue.read import open_source
+from shelfwise.categorizer import Categorizer, load
+from shelfwise.errors import CatalogueError, LabelError, RecipeError
+from shelfwise.evaluate.judge import judge
+from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, Recipe
+from shelfwise.training import clean_batches, read_products, sides, train
+
+COLUMN = {"label": "category"}
+
+
+def fit(catalogue, split=None, **settings):
+    return Categorizer(Recipe(threads=1, catalogue=CatalogueRecipe(**COLUMN | settings))).fit(
+        catalogue, split=split
+    )
+
+
+def numbered(categories, products):
+    """`products` rows for each category; two words of a title name it, a third is the row's own."""
+    rows = [(c, i) for i in range(products) for c in range(categories)]
+    return pl.DataFrame(
+        {
+            "title": [f"word{c} thing{c} no{i * categories + c}" for c, i in rows],
+            "category": [f"c{c}" for c, _ in rows],
+        }
+    )
+
+
+# -- what is counted -----------------------------------------------------------------------------------------
+
+
+def test_every_row_is_counted_once(tmp_path, toys):
+    odd = pl.DataFrame(
+        {
+            "product_id": ["no-label", "no-text", "neither", "test"],
+            "title": ["alder boot", None, " ", "birch boot"],
+            "category": [None, "Watches", "", "Watches"],
+            "split": ["train", "train", "val", "test"],
+        }
+    )
+    pl.concat([toys.with_columns(split=pl.lit("train")), odd]).write_csv(tmp_path / "shop.csv")
+    with (tmp_path / "shop.csv").open("a") as file:
+        file.write('P99,"never closed,Watches,train\n')
+    told = fit(tmp_path / "shop.csv", split="split").training_
+
+    assert (told.rows, told.learned, told.unlabelled) == (95, 90, 1)
+    assert (told.empty, told.unreadable, told.left_out) == (2, 1, 1)
+    assert told.rows == told.learned + told.unlabelled + told.empty + told.unreadable + told.left_out
+
+
+def test_rows_without_text_in_the_chosen_fields_are_counted_as_empty(toys):
+    described = toys.with_columns(description=pl.lit("a long story about ") + pl.col("title"))
+    gaps = described.with_columns(title=pl.when(pl.col("product_id") == "P000").then(None).otherwise("title"))
+    told = fit(gaps, fields=["title"]).training_
+
+    assert (told.learned, told.empty, told.rows) == (89, 1, 90)
+
+
+def test_scores_promises_and_sizes_are_told(toys):
+    told = fit(toys).training_.to_dict()
+
+    assert (told["categories"], told["depth"], told["singletons"]) == (3, 2, 0)
+    assert told["out_of_fold"]["accuracy"] > 0.9
+    assert len(told["out_of_fold"]["levels"]) == 2
+    assert [promise["asked"] for promise in told["promises"]] == [0.9, 0.95, 0.98, 0.99]
+    assert {"read", "folds", "decision", "learn", "total"} <= set(told["timings"])
+
+
+def test_steps_are_told_as_they_begin(toys):
+    steps = []
+    Categorizer().fit(toys, notify=steps.append)
+
+    assert steps == ["read", "folds", "decision", "learn"]
+
+
+def test_near_duplicates_across_the_given_split_are_noted(toys):
+    twins = pl.concat(
+        [toys.with_columns(split=pl.lit("train")), toys.head(5).with_columns(split=pl.lit("test"))]
+    )
+
+    assert any("5 test rows have a twin" in note for note in fit(twins, split="split").training_.notes)
+
+
+# -- what is refused -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"category": pl.lit("Watches")}, r"only one category, 'Watches'"),
+        ({"category": pl.lit(None, pl.String)}, "no row with both text and a category"),
+        ({"title": pl.lit("")}, "no row with both text and a category"),
+        ({"title": pl.lit("the same for all")}, "no row with both text and a category"),
+    ],
+)
+def test_nothing_to_learn_names_file_column_and_remedy(tmp_path, toys, change, why):
+    toys.drop("product_id").with_columns(**change).write_parquet(tmp_path / "shop.parquet")
+
+    with pytest.raises(LabelError, match=rf"shop\.parquet: the column 'category' leaves {why}.*--label"):
+        fit(tmp_path / "shop.parquet")
+
+
+def test_no_column_for_the_category_names_the_columns(tmp_path, toys):
+    toys.select("product_id", "title").write_csv(tmp_path / "shop.csv")
+
+    with pytest.raises(LabelError, match=r"shop\.csv.*product_id, title.*--label"):
+        Categorizer().fit(tmp_path / "shop.csv")
+
+
+def test_catalogue_without_rows_is_refused(toys):
+    with pytest.raises(LabelError):
+        fit(toys.head(0))
+
+
+@pytest.mark.parametrize("column", [{"label": "kategorie"}, {"roles": {"title": "titel"}}])
+def test_column_that_is_not_there_is_named(toys, column):
+    with pytest.raises(CatalogueError, match=r"kategorie|titel"):
+        fit(toys, **column)
+
+
+def test_split_column_must_be_there_and_say_train_or_test(toys):
+    with pytest.raises(CatalogueError, match="side"):
+        fit(toys, split="side")
+    with pytest.raises(CatalogueError, match="'left'"):
+        fit(toys.with_columns(side=pl.Series(["train", "left"] * 45)), split="side")
+
+
+@pytest.mark.parametrize(
+    "titles", [["red boot", "blue hat"] * 10, ["red boot", "RED  boot!"] * 10], ids=["two goods", "one good"]
+)
+def test_near_duplicates_alone_are_refused(titles):
+    with pytest.raises(LabelError, match="near-duplicates"):
+        fit(pl.DataFrame({"title": titles, "category": ["a", "b"] * 10}))
+
+
+# -- small and odd catalogues --------------------------------------------------------------------------------
+
+
+def test_two_categories_of_three_products_are_enough():
+    model = fit(numbered(2, 3))
+
+    assert model.predict(pl.DataFrame({"title": ["word0 thing0", "word1 thing1"]}))["category"].to_list() == [
+        "c0",
+        "c1",
+    ]
+
+
+def test_category_with_one_product_is_kept_and_noted(toys):
+    single = pl.DataFrame({"product_id": ["S"], "title": ["sundial gnomon shadow"], "category": ["Sundials"]})
+    told = fit(pl.concat([toys, single]))
+
+    assert "Sundials" in told.taxonomy_.labels
+    assert told.training_.singletons == 1
+    assert any("one product" in note for note in told.training_.notes)
+
+
+def test_a_thousand_categories_of_one_product_are_learned_and_nothing_is_promised():
+    words = [f"gadget{number * 7919 % 10007} item" for number in range(1000)]
+    model = fit(pl.DataFrame({"title": words, "category": [f"shelf {number}" for number in range(1000)]}))
+    told = model.training_
+
+    assert (told.categories, told.singletons) == (1000, 1000)
+    assert all(promise["refused"] for promise in told.promises)
+    assert np.isfinite(model.predict_proba(pl.DataFrame({"title": words[:5]}))).all()
+
+
+def test_paths_of_unequal_depth_and_one_leaf_under_two_parents():
+    places = ["Home", "Home > Lamps", "Garden > Lamps", "Garden > Tools > Saws"]
+    titles = [f"word{i % 4} thing{i % 4} no{i}" for i in range(80)]
+    model = fit(pl.DataFrame({"title": titles, "category": [places[i % 4] for i in range(80)]}))
+
+    assert model.taxonomy_.labels == tuple(sorted(places))
+    assert ("Garden",) in model.taxonomy_.nodes
+    assert model.predict(pl.DataFrame({"title": titles[:4]}))["category"].to_list() == places
+
+
+def test_ids_with_names_beside_them_are_what_is_predicted(tmp_path):
+    catalogue = pl.DataFrame(
+        [
+            {"product_id": f"P{i}", "title": f"word{i % 4} no{i}", "category_id": 100 + i % 4,
+             "category_name": f"Top{i % 2}->Leaf{i % 4}"}
+            for i in range(80)
+        ]
+    )  # fmt: skip
+    model = Categorizer().fit(catalogue)
+    model.predict_to_file(catalogue, tmp_path / "ids.csv", form="ids")
+
+    assert (model.roles_.label, model.roles_.label_name, model.roles_.separator) == (
+        "category_id",
+        "category_name",
+        "->",
+    )
+    assert model.taxonomy_.paths[1] == ("Top1", "Leaf1")
+    assert (
+        pl.read_csv(tmp_path / "ids.csv")["predicted_category_id"].to_list()
+        == catalogue["category_id"].to_list()
+    )
+
+
+def test_one_mapped_id_does_not_cost_the_others_their_names(tmp_path):
+    (tmp_path / "map.csv").write_text("from,to\n3,\n")
+    rows = [{"title": f"word{i % 4} no{i}", "category_id": str(i % 4), "category_name": f"Top->Leaf{i % 4}"}
+            for i in range(80)]  # fmt: skip
+    model = fit(pl.DataFrame(rows), label="category_id", mapping=str(tmp_path / "map.csv"))
+
+    assert model.taxonomy_.paths == (("Top", "Leaf0"), ("Top", "Leaf1"), ("Top", "Leaf2"))
+
+
+def test_fields_option_and_constant_fields(toys):
+    described = toys.with_columns(brand=pl.lit("Acme"), description=pl.lit("all about ") + pl.col("title"))
+
+    assert fit(described).training_.fields == ["title", "description"]
+    assert fit(described, fields=["description", "brand"]).training_.fields == ["description"]
+    with pytest.raises(RecipeError, match=r"'titel'.*title"):
+        fit(described, fields=["titel"])
+
+
+def test_huge_and_hostile_text_costs_no_more_than_its_row(toys):
+    hostile = pl.DataFrame(
+        {
+            "product_id": ["big", "control", "markup", "astral"],
+            "title": [
+                "boot " * 2_000_000,
+                "\x00boot\x07\x1b[31m\u202e",
+                "<script>alert(1)</script> boot",
+                "\U0001f97e",
+            ],
+            "category": ["Shoes > Boots"] * 4,
+        }
+    )
+    model = fit(pl.concat([toys, hostile]))
+    table = model.predict(hostile)
+
+    assert model.training_.learned == 94
+    assert table["category"].to_list()[:3] == ["Shoes > Boots"] * 3
+    assert "cut" in table["reason"][0]
+
+
+# -- mapping -------------------------------------------------------------------------------------------------
+
+
+def test_mapping_renames_merges_and_drops_and_evaluation_follows(tmp_path, toys):
+    mapping = tmp_path / "map.csv"
+    mapping.write_text("from,to\nShoes > *,Footwear\nWatches,Clocks\nToys,-\n")
+    toys = pl.concat(
+        [toys, toys.tail(6).with_columns(title="title" + pl.lit(" toy"), category=pl.lit("Toys"))]
+    )
+    fit(toys, mapping=str(mapping)).save(tmp_path / "model")
+    mapping.unlink()
+    model = load(tmp_path / "model")
+    unseen = toys.head(3).with_columns(category=pl.Series(["Shoes > Boots", "Shoes > Sandals", "Toys"]))
+    found = judge(model, unseen)
+
+    assert model.taxonomy_.labels == ("Clocks", "Footwear")
+    assert model.training_.unlabelled == 6
+    assert (found.y.tolist(), found.given) == ([1, 1], ["Footwear", "Footwear"])
+
+
+def test_mapping_holds_for_categories_of_test_rows_alone(tmp_path, toys):
+    (tmp_path / "map.csv").write_text("from,to\nShoes > *,Footwear\n")
+    late = toys.head(2).with_columns(category=pl.lit("Shoes > Slippers"), split=pl.lit("test"))
+    catalogue = pl.concat([toys.with_columns(split=pl.lit("train")), late])
+    model = fit(catalogue, split="split", mapping=str(tmp_path / "map.csv"))
+
+    assert judge(model, catalogue, split="split").y.tolist() == [model.taxonomy_.labels.index("Footwear")] * 2
+
+
+def test_mapping_that_matches_nothing_is_noted(tmp_path, toys):
+    (tmp_path / "map.csv").write_text("from,to\nWatchs,Clocks\n")
+    told = fit(toys, mapping=str(tmp_path / "map.csv")).training_
+
+    assert any("Watchs" in note and "Watches" in note for note in told.notes)
+
+
+def test_small_categories_go_to_their_parent_and_evaluation_follows(toys):
+    rare = toys.head(2).with_columns(category=pl.lit("Shoes > Clogs"), title="title" + pl.lit(" clog"))
+    model = fit(pl.concat([toys, rare]), min_products=5)
+
+    assert model.taxonomy_.labels == ("Shoes", "Shoes > Boots", "Shoes > Sandals", "Watches")
+    assert judge(model, rare).y.tolist() == [0, 0]
+
+
+def test_mapping_and_merging_follow_each_other(tmp_path, toys):
+    (tmp_path / "map.csv").write_text("from,to\nSandalias,Shoes > Sandalias\n")
+    spanish = toys.head(2).with_columns(category=pl.lit("Sandalias"), title="title" + pl.lit(" sandalia"))
+    model = fit(pl.concat([toys, spanish]), mapping=str(tmp_path / "map.csv"), min_products=5)
+
+    assert model.renamed_ == {"Sandalias": "Shoes"}
+
+
+# -- folds and pieces ----------------------------------------------------------------------------------------
+
+
+def test_groups_never_cross_folds(monkeypatch, toys):
+    twins = pl.concat([toys, toys.with_columns(product_id=pl.lit("again"))])
+    seen = []
+
+    class Watched(training.Views):
+        def fit(self, products, y, classes):
+            seen.append(("fit", set(products["title"])))
+            return super().fit(products, y, classes)
+
+        def scores(self, products, *arguments):
+            seen.append(("score", set(products["title"])))
+            return super().scores(products, *arguments)
+
+    monkeypatch.setattr(training, "Views", Watched)
+    train(open_source(twins), Recipe())
+
+    folds = [pair for pair in pairwise(seen) if (pair[0][0], pair[1][0]) == ("fit", "score")]
+    assert len(folds) == 5
+    for (_, learned), (_, tested) in folds:
+        assert not learned & tested
+    assert set.union(*(tested for _, (_, tested) in folds)) == set(twins["title"])
+
+
+def test_folds_stop_when_there_are_rows_enough():
+    recipe = Recipe(decision=DecisionRecipe(folds=5, rows=100), catalogue=CatalogueRecipe(**COLUMN))
+    told = train(open_source(numbered(4, 100)), recipe).training
+
+    assert 70 <= told.out_of_fold["rows"] <= 170
+
+
+def test_unreadable_rows_are_on_neither_side(tmp_path, toys):
+    toys.with_columns(split=pl.Series(["train", "test"] * 45)).write_csv(tmp_path / "shop.csv")
+    with (tmp_path / "shop.csv").open("a") as file:
+        file.write('P99,"never closed\n')
+    _, products = read_products(open_source(tmp_path / "shop.csv"), Recipe(), "split")
+    learn, test = sides(products)
+
+    assert (int(learn.sum()), int(test.sum()), products.height) == (45, 45, 91)
+
+
+def test_batches_are_cut_anywhere_and_an_empty_catalogue_is_one_empty_piece(toys):
+    roles, whole = read_products(open_source(toys), Recipe(), None)
+    pieces = list(clean_batches(open_source(toys), roles, Recipe(), 7))
+
+    assert pl.concat(pieces).equals(whole)
+    assert [piece.height for piece in clean_batches(open_source(toys.head(0)), roles, Recipe(), 7)] == [0]
+    with pytest.raises(CatalogueError, match="Columns are: x"):
+        next(clean_batches(open_source(pl.DataFrame({"x": [1]})), roles, Recipe(), 7))
+
+
+def test_fingerprint_is_of_what_was_learned(toys):
+    first = fit(toys).training_.data_sha256
+
+    assert fit(toys.with_columns(price=pl.lit(3))).training_.data_sha256 == first
+    assert (
+        fit(toys.with_columns(title=pl.col("title").str.replace("no7$", "no8"))).training_.data_sha256
+        != first
+    )
