@@ -255,3 +255,15 @@ def test_training_twice_in_one_process_is_the_same(toys):
     assert first.training.data_sha256 == second.training.data_sha256
     for name, tensor in first.views.tensors().items():
         assert np.array_equal(tensor, second.views.tensors()[name]), name
+
+
+def test_one_model_answers_many_threads_at_once(toy_model, toys, tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    expected = toy_model.predict_proba(toys)
+    toy_model.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(loaded.predict_proba, [toys] * 16))
+
+    assert all(np.array_equal(found, expected) for found in answers)

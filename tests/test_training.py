@@ -359,3 +359,24 @@ def test_fingerprint_is_of_what_was_learned(toys):
         fit(toys.with_columns(title=pl.col("title").str.replace("no7$", "no8"))).training_.data_sha256
         != first
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([1, 2, 30], ["1", "2", "30"]),
+        ([1.0, 2.0, 2.5], ["1", "2", "2.5"]),
+        ([["A", "B"], ["A", "C"], ["D"]], ["A > B", "A > C", "D"]),
+        (["a\nb", 'a"b', "a,b"], ["a\nb", 'a"b', "a,b"]),
+        (["Boots", "boots", "BÖÖTS"], ["Boots", "boots", "BÖÖTS"]),
+        (["=2", "-1", "x" * 100_000], ["=2", "-1", "x" * 100_000]),
+    ],
+    ids=["integers", "floats", "lists", "punctuation", "case", "odd"],
+)
+def test_labels_of_any_kind_are_learned_and_survive_saving(tmp_path, labels, expected):
+    catalogue = numbered(3, 20).with_columns(category=pl.Series(labels * 20))
+    fit(catalogue).save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+
+    assert loaded.predict(catalogue)["category"].to_list() == expected * 20
+    assert judge(loaded, catalogue).y.min() == 0

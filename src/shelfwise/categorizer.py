@@ -22,7 +22,7 @@ from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.decision import Decision, Record
 from shelfwise.decide.fusion import Fusion
 from shelfwise.errors import CatalogueError, ModelError, PromiseError, ShelfwiseError
-from shelfwise.explain import explain
+from shelfwise.explain import Witnesses, explain
 from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table, withhold
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import map_blocks, probabilities_of
@@ -198,20 +198,15 @@ class Categorizer:
     def _predict(
         self, products: pl.DataFrame, options: PredictOptions, thresholds: Thresholds | None
     ) -> pl.DataFrame:
+        asked = Witnesses(self.views_, self.decision_.fusion, self.taxonomy_, self.neighbours_)
+
         def work(block: pl.DataFrame) -> pl.DataFrame:
             answers = answer(self._probabilities(block), self.taxonomy_, options.top, thresholds)
             answers = withhold(answers, (block["status"] == "ok").to_numpy())
             table = to_table(block, answers, self.taxonomy_)
             if not options.explain:
                 return table
-            why = explain(
-                block,
-                answers.codes[:, 0],
-                self.views_,
-                self.decision_.fusion,
-                self.taxonomy_,
-                self.neighbours_,
-            )
+            why = explain(block, answers.codes[:, 0], asked)
             why = why.set(block["status"] == "unreadable", None)
             return table.insert_column(table.columns.index("status"), why)
 

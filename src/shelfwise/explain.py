@@ -7,6 +7,8 @@ That needs no second reading of the model: the shortened products go the same wa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -23,18 +25,21 @@ _SHOWN = 6
 _NEIGHBOURS = 3
 
 
-def explain(
-    products: pl.DataFrame,
-    codes: NDArray[np.int32],
-    views: Views,
-    fusion: Fusion,
-    taxonomy: Taxonomy,
-    neighbours: pl.DataFrame,
-) -> pl.Series:
-    """Evidence for the answers codes [products]; `neighbours` are the ids and titles of the products kept."""
-    words = _weigh_words(products, codes, views, fusion)
-    similar = _find_similar(products, views, taxonomy, neighbours)
-    votes = _ask_views(products, views, fusion, taxonomy)
+@dataclass(frozen=True)
+class Witnesses:
+    """Whom an explanation asks; `neighbours` are the ids and titles of the products that the views keep."""
+
+    views: Views
+    fusion: Fusion
+    taxonomy: Taxonomy
+    neighbours: pl.DataFrame
+
+
+def explain(products: pl.DataFrame, codes: NDArray[np.int32], asked: Witnesses) -> pl.Series:
+    """Evidence for the answers codes [products], as `predictions.EVIDENCE`."""
+    words = _weigh_words(products, codes, asked.views, asked.fusion)
+    similar = _find_similar(products, asked.views, asked.taxonomy, asked.neighbours)
+    votes = _ask_views(products, asked.views, asked.fusion, asked.taxonomy)
     rows = [{"words": w, "neighbours": n, "views": v} for w, n, v in zip(words, similar, votes, strict=True)]
     return pl.Series("evidence", rows, dtype=EVIDENCE)
 

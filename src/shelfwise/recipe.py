@@ -70,7 +70,7 @@ class TextRecipe:
     min_rows: Annotated[int, _about("Features seen in fewer products are dropped.", ge=1)] = 2
     max_features: Annotated[
         int, _about("Keep at most that many features, the commonest; 0 keeps all.", ge=0)
-    ] = 0
+    ] = 500_000
     weights: Annotated[dict[str, float], _about("How loud each field is; 1 where none is given.")] = field(
         default_factory=lambda: {"attributes": 0.5, "brand": 0.5, "shop": 0.3, "url": 0.5}
     )

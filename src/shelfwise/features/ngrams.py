@@ -47,6 +47,9 @@ class HashedBlock:
     sizes: NDArray[np.int64]  # [rows * fields]
 
 
+_NOTHING = HashedBlock(np.empty(0, np.uint32), np.empty(0, np.uint8), np.empty(0, np.int64))
+
+
 @cache
 def character_kinds() -> NDArray[np.uint8]:
     """0: between words; 1: letter, digit, combining mark; 2: a script without spaces. uint8 [0x30000]."""
@@ -102,11 +105,11 @@ class HashedNgrams:
         """Learn the features of `texts` ([fields][rows]) and return the matrix [rows, features]."""
         blocks = self.hash(texts)
         self.fit(blocks)
-        return self.weigh(blocks)
+        return self.weigh(blocks, release=True)
 
     def transform(self, texts: Sequence[Sequence[str]]) -> sparse.csr_matrix:
         """The matrix float32 [rows, features] of `texts` ([fields][rows])."""
-        return self.weigh(self.hash(texts))
+        return self.weigh(self.hash(texts), release=True)
 
     def hash(self, texts: Sequence[Sequence[str]]) -> list[HashedBlock]:
         """Hash all rows, block by block; what `fit` and `weigh` start from."""
@@ -129,19 +132,32 @@ class HashedNgrams:
         self.idf_ = (np.log((1 + rows) / (1 + rows_with[self.kept_])) + 1).astype(np.float32)
         return self
 
-    def weigh(self, blocks: Sequence[HashedBlock]) -> sparse.csr_matrix:
-        """The weighted matrix of hashed rows; a feature that was not kept is left out."""
+    def weigh(self, blocks: list[HashedBlock], release: bool = False) -> sparse.csr_matrix:
+        """The weighted matrix of hashed rows; a feature that was not kept is left out.
+
+        With `release`, each block is taken out of the list once it is in the matrix: the two never lie in memory whole.
+        """
         feature_of = self._feature_of()
         weights = np.array([field.weight for field in self.fields], np.float32)
-        done = self._map(lambda block: self._weigh_block(block, feature_of, weights), blocks)
-        indptr = np.zeros(1 + sum(len(ends) for _, _, ends in done), np.int64)
-        at, base = 1, 0
-        for _, _, ends in done:
-            indptr[at : at + len(ends)] = ends + base
-            at += len(ends)
-            base = int(indptr[at - 1])
-        indices = np.concatenate([i for i, _, _ in done]) if done else np.empty(0, np.int32)
-        values = np.concatenate([v for _, v, _ in done]) if done else np.empty(0, np.float32)
+        sizes = self._map(lambda block: int(np.count_nonzero(feature_of[block.hashes] >= 0)), blocks)
+        starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        indices, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+
+        def weigh_block(number: int) -> NDArray[np.int64]:
+            block = blocks[number]
+            if release:
+                blocks[number] = _NOTHING
+            ends = np.empty(len(block.sizes) // len(weights), np.int64)
+            place = slice(starts[number], starts[number + 1])
+            kernels.weigh(
+                block.hashes, block.counts, block.sizes, feature_of, self.idf_, weights, indices[place],
+                values[place], ends,
+            )  # fmt: skip
+            ends += starts[number]
+            return ends
+
+        ends = self._map(weigh_block, range(len(blocks)))
+        indptr = np.concatenate([np.zeros(1, np.int64), *ends])
         matrix = sparse.csr_matrix((len(indptr) - 1, len(self.kept_)), dtype=np.float32)
         if indptr[-1] <= np.iinfo(np.int32).max:  # scipy wants one type of both, and copies where they differ
             indptr = indptr.astype(np.int32)
@@ -191,17 +207,6 @@ class HashedNgrams:
             text, starts, salts, character_kinds(), grams, mask, hashes, counts, sizes
         )
         return HashedBlock(hashes[:used].copy(), counts[:used].copy(), sizes)
-
-    def _weigh_block(
-        self, block: HashedBlock, feature_of: NDArray[np.int32], weights: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
-        indices = np.empty(len(block.hashes), np.int32)
-        values = np.empty(len(block.hashes), np.float32)
-        ends = np.empty(len(block.sizes) // len(weights), np.int64)
-        used = kernels.weigh(
-            block.hashes, block.counts, block.sizes, feature_of, self.idf_, weights, indices, values, ends
-        )
-        return indices[:used], values[:used], ends
 
 
 def _salt(name: str) -> int:
