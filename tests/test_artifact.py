@@ -128,6 +128,18 @@ def test_manifest_of_garbage_is_refused(folder, garbage):
         read_folder(folder)
 
 
+def test_manifest_must_be_as_it_was_written(folder):
+    listed = json.loads((folder / MANIFEST).read_bytes())
+    for text in (
+        json.dumps(listed),
+        json.dumps(listed | {"format": 0}),
+        json.dumps(listed | {"more": 1}, indent=1),
+    ):
+        (folder / MANIFEST).write_text(text)
+        with pytest.raises(ModelError, match="damaged"):
+            read_folder(folder)
+
+
 def test_place_that_is_no_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     for where in (tmp_path / "nothing", tmp_path / "file", tmp_path):

@@ -93,7 +93,7 @@ def test_scores_do_not_depend_on_blocks_and_threads(views, rows, threads, monkey
     products = shop(50)
     whole = views.scores(products).by_view
     monkeypatch.setattr(scoring, "block_rows", lambda classes: rows)
-    parts = score_in_blocks(views, products, threads)
+    parts = score_in_blocks(views, products, threads).by_view
     assert {name: a.tobytes() for name, a in parts.items()} == {
         name: a.tobytes() for name, a in whole.items()
     }

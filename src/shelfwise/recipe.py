@@ -83,7 +83,7 @@ class NeighboursRecipe:
     """The vote of the most similar labelled products."""
 
     use: Annotated[
-        bool, _about("Whether neighbours are learned; their weight may still come out as nothing.")
+        bool, _about("Whether neighbours may vote; as evidence they are kept either way.")
     ] = True
     count: Annotated[int, _about("How many neighbours vote.", ge=1, le=100)] = 10
     max_rows: Annotated[

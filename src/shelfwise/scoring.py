@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.decide.fusion import Fusion
-from shelfwise.view import Views
+from shelfwise.view import Views, ViewScores
 
 _Result = TypeVar("_Result")
 _CELLS = 1 << 22  # products x categories of one block: 16 MB an array
@@ -27,10 +27,10 @@ def block_rows(classes: int) -> int:
     return int(min(max(_CELLS // max(classes, 1), 64), 4096))
 
 
-def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> dict[str, NDArray[np.float32]]:
-    """Scores of all views, by name float32 [products, categories]."""
-    parts = list(map_blocks(lambda block: views.scores(block).by_view, products, views.classes, threads))
-    return {name: np.concatenate([part[name] for part in parts]) for name in views.names}
+def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> ViewScores:
+    """Scores of products by all views; there must be at least one product."""
+    parts = list(map_blocks(views.scores, products, views.classes, threads))
+    return ViewScores.joined(parts)
 
 
 def probabilities_of(views: Views, fusion: Fusion, products: pl.DataFrame) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ from shelfwise.decide.fusion import Fusion, fit_fusion
 from shelfwise.errors import CatalogueError, LabelError, PromiseError, RecipeError
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import score_in_blocks
-from shelfwise.view import Views
+from shelfwise.view import Views, ViewScores
 
 _READ_ROWS = 100_000
 
@@ -125,7 +125,7 @@ def train(
     scores, tested = _score_out_of_fold(lesson, recipe, threads)
     clock.begin("decision")
     sizes = np.bincount(lesson.y, minlength=len(lesson.taxonomy.labels))
-    fusion = fit_fusion(scores, lesson.y[tested], (sizes / sizes.sum()).astype(np.float32))
+    fusion = fit_fusion(scores.by_view, lesson.y[tested], (sizes / sizes.sum()).astype(np.float32))
     decision = _decide(fusion, scores, lesson, tested, recipe)
     del scores
     clock.begin("learn")
@@ -289,7 +289,7 @@ def _fields(products: pl.DataFrame, recipe: Recipe) -> tuple[str, ...]:
 
 def _score_out_of_fold(
     lesson: Lesson, recipe: Recipe, threads: int
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:
+) -> tuple[ViewScores, NDArray[np.int64]]:
     """Scores of rows by views that never saw them or their near-duplicates, and which rows they are.
 
     Whole groups are dealt into folds at random, categories regardless: a category whose products all fall
@@ -299,7 +299,7 @@ def _score_out_of_fold(
     deal = max(recipe.decision.folds, rows // recipe.decision.rows)
     fold_of_group = np.random.default_rng(recipe.seed).permutation(int(lesson.groups.max()) + 1) % deal
     fold = fold_of_group[lesson.groups]
-    parts: list[dict[str, NDArray[np.float32]]] = []
+    parts: list[ViewScores] = []
     tested: list[NDArray[np.int64]] = []
     for number in range(deal):
         inside = np.flatnonzero(fold == number)
@@ -317,18 +317,17 @@ def _score_out_of_fold(
             f"{rows} products with a category make {len(fold_of_group)} groups of near-duplicates: too few "
             "to hold any back for calibration. More labelled products that differ are needed."
         )
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.concatenate(tested)
+    return ViewScores.joined(parts), np.concatenate(tested)
 
 
 def _decide(
     fusion: Fusion,
-    scores: dict[str, NDArray[np.float32]],
+    scores: ViewScores,
     lesson: Lesson,
     tested: NDArray[np.int64],
     recipe: Recipe,
 ) -> Decision:
-    present = np.ones(len(tested), bool)
-    mixed = fusion.mix(scores, present)
+    mixed = fusion.mix(scores.by_view, scores.present)
     record = Record.of(mixed, lesson.y[tested], lesson.taxonomy, lesson.groups[tested])
     return Decision(fusion, record, recipe.decision.delta)
 

@@ -33,6 +33,12 @@ class ViewScores:
     by_view: dict[str, NDArray[np.float32]]
     present: NDArray[np.bool_]
 
+    @staticmethod
+    def joined(parts: Sequence[ViewScores]) -> ViewScores:
+        """The scores of some products after one another."""
+        by_view = {name: np.concatenate([part.by_view[name] for part in parts]) for name in parts[0].by_view}
+        return ViewScores(by_view, np.concatenate([part.present for part in parts]))
+
 
 class Views:
     """All views of a catalogue's text: linear on n-grams, linear on words, neighbours.
@@ -126,4 +132,4 @@ def _spread(y: NDArray[np.int32], most: int, seed: int) -> NDArray[np.int64]:
     sizes = np.bincount(y)
     place = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # 0, 1, 2, ... within each category
     cut = int(np.searchsorted(np.cumsum(np.bincount(place)), most, "right"))
-    return np.sort(order[place < max(cut, 1)])
+    return np.sort(order[place < max(cut, 1)][:most])

@@ -40,12 +40,13 @@ class Record:
     ) -> Record:
         """Record the probabilities float32 [n, categories] of products whose true codes are y [n]."""
         best = probabilities.argmax(axis=1)
-        right = taxonomy.chains[best] == taxonomy.chains[y]
+        chain = taxonomy.chains[best]  # the truth lies at or below a shelf when its own path passes there
+        right = taxonomy.chains[y][np.arange(len(y))[:, None], taxonomy.node_depth[chain] - 1] == chain
         return Record(
             probabilities[np.arange(len(y)), best],
             best == y,
             chain_of(probabilities, best, taxonomy),
-            np.logical_and.accumulate(right, axis=1),
+            right,
             groups,
         )
 

@@ -125,10 +125,11 @@ class HashedNgrams:
             kernels.count_rows(block.hashes, rows_with)
             rows += len(block.sizes) // len(self.fields)
         least = max(self.min_rows, 1)
-        if self.max_features and np.count_nonzero(rows_with >= least) > self.max_features:
-            least = int(np.partition(rows_with, -self.max_features)[-self.max_features])
-            least += int(np.count_nonzero(rows_with >= least) > self.max_features)
-        self.kept_ = np.flatnonzero(rows_with >= least).astype(np.uint32)
+        kept = np.flatnonzero(rows_with >= least)
+        if self.max_features and len(kept) > self.max_features:
+            commonest = np.argsort(-rows_with[kept], kind="stable")  # equally common ones by slot
+            kept = np.sort(kept[commonest[: self.max_features]])
+        self.kept_ = kept.astype(np.uint32)
         self.idf_ = (np.log((1 + rows) / (1 + rows_with[self.kept_])) + 1).astype(np.float32)
         return self
 

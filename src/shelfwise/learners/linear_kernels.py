@@ -87,7 +87,7 @@ def _solve_class(indptr, indices, values, squares, rows, positives, alphas, cost
 def _pack(w, smallest, features, weights, used):  # type: ignore[no-untyped-def]
     """Move the weights of at least `smallest` out of the dense `w`, clearing it."""
     for f in range(len(w)):
-        if abs(w[f]) >= smallest:
+        if w[f] != 0 and abs(w[f]) >= smallest:
             features[used] = f
             weights[used] = w[f]
             used += 1
@@ -115,7 +115,7 @@ def solve_classes(indptr, indices, values, squares, rows, starts, positives, alp
         )  # fmt: skip
         needed = used
         for f in range(width):
-            if abs(w[f]) >= smallest:
+            if w[f] != 0 and abs(w[f]) >= smallest:
                 needed += 1
         if needed > room:
             while needed > room:
@@ -168,11 +168,18 @@ def find_rivals(indptr, indices, values, first, own, posts, classes, weights, he
                 over_scores[n] = scores[c]
                 n += 1
         bar = np.float32(above)
+        ties = n  # how many that are just at the bar find room; those above it all do
         if n > most:
             bar = np.partition(over_scores[:n], n - most)[n - most]
+            ties = most
+            for k in range(n):
+                if over_scores[k] > bar:
+                    ties -= 1
         kept = 0
         for k in range(n):
-            if kept < most and over_scores[k] >= bar:
+            if over_scores[k] > bar or (over_scores[k] == bar and ties > 0):
+                if over_scores[k] == bar:
+                    ties -= 1
                 rivals[r, kept] = over[k]
                 kept += 1
         found[r] = kept
