@@ -225,7 +225,11 @@ class Categorizer:
             "recipe": {**self.recipe.to_dict(), "threads": 0},
             "roles": self.roles_.to_dict(),
             "fields": list(self.views_.features.fields),
-            "fusion": {"shares": self.decision_.fusion.shares, "sharpness": self.decision_.fusion.sharpness},
+            "fusion": {
+                "shares": self.decision_.fusion.shares,
+                "sharpness": self.decision_.fusion.sharpness,
+                "backing": self.decision_.fusion.backing,
+            },
             "delta": self.decision_.delta,
             "renamed": self.renamed_,
             "counts": self.counts_.tolist(),
@@ -262,9 +266,8 @@ class Categorizer:
             model.training_ = Training(**state["training"])
             model.renamed_ = dict(state["renamed"])
             model.counts_ = np.array(state["counts"], np.int64)
-            classes = len(model.taxonomy_.labels)
             tensors = artifact.from_safetensors(files["views.safetensors"])
-            model.views_ = Views(model.recipe, state["fields"], model.threads).restore(tensors, classes)
+            model.views_ = Views(model.recipe, state["fields"], model.threads).restore(tensors)
             model.neighbours_ = pl.DataFrame(
                 {
                     column: artifact.unpack_texts(

@@ -103,7 +103,7 @@ def _ask_views(
     votes: list[list[dict[str, object]]] = [[] for _ in range(products.height)]
     for name, part in scores.by_view.items():
         alone = Fusion({name: 1.0}, fusion.sharpness, fusion.prior)
-        p = alone.mix({name: part}, scores.present)
+        p = alone.mix({name: part}, scores.speaks[name])
         best = p.argmax(axis=1)
         for row, code in enumerate(best.tolist()):
             votes[row].append(

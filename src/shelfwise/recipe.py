@@ -82,9 +82,7 @@ class TextRecipe:
 class NeighboursRecipe:
     """The vote of the most similar labelled products."""
 
-    use: Annotated[
-        bool, _about("Whether neighbours may vote; as evidence they are kept either way.")
-    ] = True
+    use: Annotated[bool, _about("Whether neighbours may vote; as evidence they are kept either way.")] = True
     count: Annotated[int, _about("How many neighbours vote.", ge=1, le=100)] = 10
     max_rows: Annotated[
         int, _about("At most that many products are kept as neighbours, spread over categories.", ge=1)

@@ -35,8 +35,8 @@ def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> ViewS
 
 def probabilities_of(views: Views, fusion: Fusion, products: pl.DataFrame) -> NDArray[np.float32]:
     """Probabilities float32 [products, categories] of one block of products."""
-    scores = views.scores(products, tuple(fusion.shares))
-    return fusion.mix(scores.by_view, scores.present)
+    scores = views.scores(products, fusion.views)
+    return fusion.mix(scores.by_view, scores.present(fusion.views))
 
 
 def map_blocks(

@@ -25,7 +25,7 @@ from shelfwise.catalogue.roles import Roles, find_roles
 from shelfwise.catalogue.splits import count_crossing, given_split
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.decision import Decision, Record
-from shelfwise.decide.fusion import Fusion, fit_fusion
+from shelfwise.decide.fusion import DEPARTMENTS, Fusion, fit_fusion
 from shelfwise.errors import CatalogueError, LabelError, PromiseError, RecipeError
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import score_in_blocks
@@ -129,7 +129,8 @@ def train(
     decision = _decide(fusion, scores, lesson, tested, recipe)
     del scores
     clock.begin("learn")
-    views = Views(recipe, lesson.fields, threads).fit(lesson.products, lesson.y, len(lesson.taxonomy.labels))
+    views = Views(recipe, lesson.fields, threads)
+    views.fit(lesson.products, lesson.y, lesson.taxonomy.departments, fusion.views)
     clock.begin("")
     report.timings |= views.timings_
     kept = lesson.products.select("product_id", "title")[views.neighbour_rows_.tolist()]
@@ -287,9 +288,7 @@ def _fields(products: pl.DataFrame, recipe: Recipe) -> tuple[str, ...]:
     return tuple(name for name in TEXT_FIELDS if name in recipe.catalogue.fields and name in telling)
 
 
-def _score_out_of_fold(
-    lesson: Lesson, recipe: Recipe, threads: int
-) -> tuple[ViewScores, NDArray[np.int64]]:
+def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> tuple[ViewScores, NDArray[np.int64]]:
     """Scores of rows by views that never saw them or their near-duplicates, and which rows they are.
 
     Whole groups are dealt into folds at random, categories regardless: a category whose products all fall
@@ -307,7 +306,7 @@ def _score_out_of_fold(
         if len(inside) == 0 or len(np.unique(lesson.y[rest])) < 2:
             continue
         views = Views(recipe, lesson.fields, threads)
-        views.fit(lesson.products[rest], lesson.y[rest], len(lesson.taxonomy.labels))
+        views.fit(lesson.products[rest], lesson.y[rest], lesson.taxonomy.departments)
         parts.append(score_in_blocks(views, lesson.products[inside], threads))
         tested.append(inside)
         if sum(map(len, tested)) >= 0.7 * recipe.decision.rows:
@@ -327,7 +326,7 @@ def _decide(
     tested: NDArray[np.int64],
     recipe: Recipe,
 ) -> Decision:
-    mixed = fusion.mix(scores.by_view, scores.present)
+    mixed = fusion.mix(scores.by_view, scores.present(fusion.views))
     record = Record.of(mixed, lesson.y[tested], lesson.taxonomy, lesson.groups[tested])
     return Decision(fusion, record, recipe.decision.delta)
 
@@ -338,6 +337,8 @@ def _account(report: Training, lesson: Lesson, decision: Decision, recipe: Recip
     report.singletons = int((sizes == 1).sum())
     report.depth = lesson.taxonomy.depth
     report.view_weights = dict(decision.fusion.shares)
+    if decision.fusion.backing:
+        report.view_weights[DEPARTMENTS] = decision.fusion.backing
     record = decision.record
     report.out_of_fold = {
         "rows": len(record.right),

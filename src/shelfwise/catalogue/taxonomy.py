@@ -189,6 +189,11 @@ class Taxonomy:
         return np.searchsorted(self.node_of_label[self.order], self._nodes_end).astype(np.int32)
 
     @cached_property
+    def departments(self) -> NDArray[np.int32]:
+        """[labels] number of the top-level shelf above each label, from 0."""
+        return np.unique(self.chains[:, 0], return_inverse=True)[1].astype(np.int32)
+
+    @cached_property
     def chains(self) -> NDArray[np.int32]:
         """[labels, depth] the nodes from the top down to each label's own, which is repeated to the end."""
         chains = np.empty((len(self.labels), self.depth), np.int32)

@@ -36,7 +36,10 @@ class Record:
 
     @staticmethod
     def of(
-        probabilities: NDArray[np.float32], y: NDArray[np.int32], taxonomy: Taxonomy, groups: NDArray[np.int64]
+        probabilities: NDArray[np.float32],
+        y: NDArray[np.int32],
+        taxonomy: Taxonomy,
+        groups: NDArray[np.int64],
     ) -> Record:
         """Record the probabilities float32 [n, categories] of products whose true codes are y [n]."""
         best = probabilities.argmax(axis=1)
@@ -52,7 +55,10 @@ class Record:
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The record as named arrays."""
-        return {name: getattr(self, name).astype(_STORED.get(name, np.uint8)) for name in self.__dataclass_fields__}
+        return {
+            name: getattr(self, name).astype(_STORED.get(name, np.uint8))
+            for name in self.__dataclass_fields__
+        }
 
     @staticmethod
     def restore(tensors: Mapping[str, NDArray[np.generic]]) -> Record:

@@ -14,6 +14,9 @@ product of the views:
 Both are fitted on out-of-fold scores, each by what it is for: the shares by the expected number of right answers (the
 log loss would give much to views that are seldom right but never sure), the sharpness so that the mean confidence is the
 share of right answers (at the least log loss it is up to 4 points off where categories are many and rare).
+
+The view of the departments says the same of all categories of one department, so it does not belong into the pool: it is
+a factor of its own, (d(c) + 0.05) ** backing, fitted like the shares and left out when it helps nobody.
 A share may come out as nothing, and such a view is never computed again.
 """
 
@@ -25,7 +28,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+DEPARTMENTS = "departments"
+"""The view whose scores are a factor beside the pool of all others."""
+
 _FLOOR = 0.05
+_BACKINGS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 _CANDIDATES = 32
 _CALIBRATION_CELLS = 6_000_000
 _SHARPNESS = (0.05, 50.0)
@@ -37,34 +44,56 @@ _WORTH = 0.0003
 class Fusion:
     """Shares of the views, which sum to 1 (those left out have none), and the sharpness of the power law.
 
-    `prior`: float32 [categories], sums to 1; what is known of a product without any known text.
+    `backing`: exponent of the departments' scores, before sharpness; 0 leaves them out. `prior`: float32 [categories], sums to 1; what is known of a product without any known text.
     """
 
     shares: dict[str, float]
     sharpness: float
     prior: NDArray[np.float32]
+    backing: float = 0.0
 
-    def mix(self, scores: Mapping[str, NDArray[np.float32]], present: NDArray[np.bool_]) -> NDArray[np.float32]:
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views that have a say."""
+        return (*self.shares, DEPARTMENTS) if self.backing > 0 else tuple(self.shares)
+
+    def mix(
+        self, scores: Mapping[str, NDArray[np.float32]], present: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
         """Probabilities float32 [rows, categories], rows summing to 1; a row that is not `present` gets the prior.
 
         A row does not depend on the others. The arrays of `scores` are left as they are.
         """
-        mixed: NDArray[np.float32] | None = None
-        for name, share in self.shares.items():
-            part = scores[name] * np.float32(share)
-            mixed = part if mixed is None else np.add(mixed, part, out=mixed)
-        if mixed is None:
-            raise ValueError("a fusion needs at least one view")
-        np.maximum(mixed, 0, out=mixed)
-        mixed += np.float32(_FLOOR)
-        # Relative to the best category nothing can overflow, and only the far ones vanish.
-        mixed /= mixed.max(axis=1, keepdims=True)
-        np.log(mixed, out=mixed)
+        mixed = _logs(self.shares, self.backing, scores)
+        mixed -= mixed.max(axis=1, keepdims=True)
         mixed *= np.float32(self.sharpness)
         np.exp(mixed, out=mixed)
         mixed /= mixed.sum(axis=1, keepdims=True)
         mixed[~present] = self.prior
         return mixed
+
+
+def _logs(
+    shares: Mapping[str, float], backing: float, scores: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Logarithm of the pooled and backed scores, float32 [rows, categories]."""
+    if not shares:
+        raise ValueError("a fusion needs at least one view")
+    logs: NDArray[np.float32] | None = None
+    for name, share in shares.items():
+        part = scores[name] * np.float32(share)
+        logs = part if logs is None else np.add(logs, part, out=logs)
+    assert logs is not None
+    np.maximum(logs, 0, out=logs)
+    logs += np.float32(_FLOOR)
+    np.log(logs, out=logs)
+    if backing > 0:
+        back = np.maximum(scores[DEPARTMENTS], 0)
+        back += np.float32(_FLOOR)
+        np.log(back, out=back)
+        back *= np.float32(backing)
+        logs += back
+    return logs
 
 
 def fit_fusion(
@@ -75,8 +104,8 @@ def fit_fusion(
     Works on the best candidates of each row; the other categories count together. Views are dropped one by one, the
     least useful first, as long as hardly an answer goes wrong for it.
     """
-    names = list(scores)
-    problem = _Problem.of(scores, y)
+    names = [name for name in scores if name != DEPARTMENTS]
+    problem = _Problem.of({name: scores[name] for name in names}, y, scores.get(DEPARTMENTS))
     shares = np.full(len(names), 1 / len(names))
     shares, sharpness = problem.start(shares, 3.0)
     best = problem.share_out(shares, np.ones(len(names), bool), sharpness)
@@ -92,19 +121,22 @@ def fit_fusion(
         best = trial
     shares = np.round(best.shares, 4)
     chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
-    return Fusion(chosen, _calibrate(chosen, scores, y), prior)
+    backing = problem.back_up(shares, sharpness)
+    return Fusion(chosen, _calibrate(chosen, backing, scores, y), prior, backing)
 
 
 def _calibrate(
-    shares: Mapping[str, float], scores: Mapping[str, NDArray[np.float32]], y: NDArray[np.int32]
+    shares: Mapping[str, float],
+    backing: float,
+    scores: Mapping[str, NDArray[np.float32]],
+    y: NDArray[np.int32],
 ) -> float:
     """The sharpness at which the mean confidence of the answers is the share of them that is right."""
     from scipy.optimize import brentq
 
     rows = np.arange(0, len(y), -(-len(y) * next(iter(scores.values())).shape[1] // _CALIBRATION_CELLS))
-    logs = np.sum([scores[name][rows] * np.float32(share) for name, share in shares.items()], axis=0)
+    logs = _logs(shares, backing, {name: part[rows] for name, part in scores.items()})
     right = float((logs.argmax(axis=1) == y[rows]).mean())
-    logs = np.log(np.maximum(logs, 0) + np.float32(_FLOOR))
     logs -= logs.max(axis=1, keepdims=True)
 
     def too_sure(sharpness: float) -> float:
@@ -129,20 +161,30 @@ class _Solution:
 class _Problem:
     """The candidates of each row, the true one first.
 
-    scores: float64 [rows, candidates, views]; counts: log of how many categories a candidate stands for.
+    scores: float64 [rows, candidates, views]; counts: log of how many categories a candidate stands for; departments:
+    float64 [rows, candidates], the scores of their departments, if there are any.
     """
 
     scores: NDArray[np.float64]
     counts: NDArray[np.float64]
+    departments: NDArray[np.float64] | None
 
     @staticmethod
-    def of(scores: Mapping[str, NDArray[np.float32]], y: NDArray[np.int32]) -> _Problem:
+    def of(
+        scores: Mapping[str, NDArray[np.float32]],
+        y: NDArray[np.int32],
+        departments: NDArray[np.float32] | None,
+    ) -> _Problem:
         parts = list(scores.values())
+        views = len(parts)
+        leaves = np.sum(parts, axis=0)
+        if departments is not None:
+            parts.append(departments)
         rows, classes = parts[0].shape
         every = np.arange(rows)
         few = min(_CANDIDATES, classes)
         if few < classes:
-            best = np.argpartition(-np.sum(parts, axis=0), few - 1, axis=1)[:, :few]
+            best = np.argpartition(-leaves, few - 1, axis=1)[:, :few]
         else:
             best = np.tile(np.arange(classes), (rows, 1))
         best = np.concatenate([y[:, None], best], axis=1)
@@ -157,7 +199,7 @@ class _Problem:
             rest = (sums - inside) / np.maximum(others, 1)[:, None]
             chosen = np.concatenate([chosen, rest[:, None, :]], axis=1)
             counts = np.concatenate([counts, np.log(np.maximum(others, 1e-300))[:, None]], axis=1)
-        return _Problem(chosen, counts)
+        return _Problem(chosen[:, :, :views], counts, None if departments is None else chosen[:, :, views])
 
     def start(self, shares: NDArray[np.float64], sharpness: float) -> tuple[NDArray[np.float64], float]:
         """Shares and sharpness of least log loss, to climb from."""
@@ -166,7 +208,12 @@ class _Problem:
         bounds = [(0, 10)] * len(shares) + [_SHARPNESS]
         every = np.ones(len(shares), bool)
         done = minimize(
-            self._loss, np.append(shares, sharpness), (every, False), method="L-BFGS-B", jac=True, bounds=bounds
+            self._loss,
+            np.append(shares, sharpness),
+            (every, False),
+            method="L-BFGS-B",
+            jac=True,
+            bounds=bounds,
         )
         return done.x[:-1] / max(done.x[:-1].sum(), 1e-9), float(done.x[-1])
 
@@ -187,6 +234,20 @@ class _Problem:
         found /= found.sum()
         found[found < 0.02] = 0
         return _Solution(found / found.sum(), -float(done.fun))
+
+    def back_up(self, shares: NDArray[np.float64], sharpness: float) -> float:
+        """The backing of most right answers (see `share_out`), 0 if hardly any answer is better for it."""
+        if self.departments is None:
+            return 0.0
+        logs = np.log(np.maximum(self.scores @ shares, 0) + _FLOOR)
+        back = np.log(np.maximum(self.departments, 0) + _FLOOR)
+        right = []
+        for backing in _BACKINGS:
+            mixed = 2 * sharpness * (logs + backing * back) + self.counts
+            mixed -= mixed.max(axis=1, keepdims=True)
+            right.append(float((np.exp(mixed[:, 0]) / np.exp(mixed).sum(axis=1)).mean()))
+        best = int(np.argmax(right))
+        return _BACKINGS[best] if right[best] > right[0] + _WORTH else 0.0
 
     def _loss(
         self, x: NDArray[np.float64], keep: NDArray[np.bool_], right: bool

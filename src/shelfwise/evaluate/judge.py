@@ -84,16 +84,16 @@ def _promised(promise: float, answers: list[Answers]) -> PromiseOutcome:
 def _ask(model: Categorizer, block: pl.DataFrame) -> tuple[NDArray[np.float32], dict[str, _Codes]]:
     """Probabilities of a block, and what each view alone would answer (-1: it had nothing to go by)."""
     views, fusion = model.views_, model.decision_.fusion
-    silent = tuple(name for name in views.names if name not in fusion.shares)
-    used = views.scores(block, tuple(fusion.shares))
+    silent = tuple(name for name in views.names if name not in fusion.views)
+    used = views.scores(block, fusion.views)
     answers = _best_of(used) | (_best_of(views.scores(block, silent)) if silent else {})
     # As in `scoring.probabilities_of`: a view without a vote does not say either whether there is any text.
-    return fusion.mix(used.by_view, used.present), {name: answers[name] for name in views.names}
+    return fusion.mix(used.by_view, used.present(fusion.views)), {name: answers[name] for name in views.names}
 
 
 def _best_of(scores: ViewScores) -> dict[str, _Codes]:
     return {
-        name: np.where(scores.present, part.argmax(axis=1), -1).astype(np.int32)
+        name: np.where(scores.speaks[name], part.argmax(axis=1), -1).astype(np.int32)
         for name, part in scores.by_view.items()
     }
 

@@ -247,7 +247,9 @@ def _centroids(X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> spar
     order = np.argsort(y, kind="stable")
     sizes = np.bincount(y, minlength=classes)
     place = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    step = np.maximum(np.repeat(sizes, sizes) // _CENTROID_ROWS, 1)  # spread over the class, not its first rows
+    step = np.maximum(
+        np.repeat(sizes, sizes) // _CENTROID_ROWS, 1
+    )  # spread over the class, not its first rows
     rows = np.sort(order[(place % step == 0) & (place // step < _CENTROID_ROWS)])
     members = sparse.csr_matrix(
         (np.ones(len(rows), np.float32), (y[rows], np.arange(len(rows)))), shape=(classes, len(rows))

@@ -63,7 +63,9 @@ def _solve_class(indptr, indices, values, squares, rows, positives, alphas, cost
             margin = bias + _dot(w, indices, values, begin, end)
             gradient = side * margin - np.float32(1) + diagonal * alphas[p]
             if alphas[p] == 0 and gradient >= 0:
-                if gradient < np.float32(0.1):  # well satisfied rows are shrunk away, near ones are seen again
+                if gradient < np.float32(
+                    0.1
+                ):  # well satisfied rows are shrunk away, near ones are seen again
                     order[kept] = p
                     kept += 1
                 continue
@@ -96,7 +98,22 @@ def _pack(w, smallest, features, weights, used):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def solve_classes(indptr, indices, values, squares, rows, starts, positives, alphas, costs, passes, tolerance, smallest, width, bias):  # type: ignore[no-untyped-def]  # noqa: E501
+def solve_classes(
+    indptr,
+    indices,
+    values,
+    squares,
+    rows,
+    starts,
+    positives,
+    alphas,
+    costs,
+    passes,
+    tolerance,
+    smallest,
+    width,
+    bias,
+):  # type: ignore[no-untyped-def]  # noqa: E501
     """Solve a run of classes; class c has the active rows rows[starts[c]:starts[c+1]].
 
     Returns (features int32, weights float32, sizes int64 [classes]) of the weights that are kept; writes `bias`.
@@ -149,7 +166,24 @@ def _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy,
 
 
 @compiled
-def find_rivals(indptr, indices, values, first, own, posts, classes, weights, heavy_of, heavy, scales, bias, above, most, rivals, found):  # type: ignore[no-untyped-def]  # noqa: E501
+def find_rivals(
+    indptr,
+    indices,
+    values,
+    first,
+    own,
+    posts,
+    classes,
+    weights,
+    heavy_of,
+    heavy,
+    scales,
+    bias,
+    above,
+    most,
+    rivals,
+    found,
+):  # type: ignore[no-untyped-def]  # noqa: E501
     """For each row the classes that score higher than `above`, at most `most` of them, never its own.
 
     The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`, or the row heavy[heavy_of[f]] times its scale. Row r of
@@ -159,7 +193,9 @@ def find_rivals(indptr, indices, values, first, own, posts, classes, weights, he
     over = np.empty(len(bias), np.int32)
     over_scores = np.empty(len(bias), np.float32)
     for r in range(len(found)):
-        _score(indptr, indices, values, first + r, posts, classes, weights, heavy_of, heavy, scales, bias, scores)
+        _score(
+            indptr, indices, values, first + r, posts, classes, weights, heavy_of, heavy, scales, bias, scores
+        )
         scores[own[first + r]] = -np.inf
         n = 0
         for c in range(len(scores)):
