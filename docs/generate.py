@@ -29,7 +29,7 @@ NOTE = "<!-- Written by docs/generate.py (make docs); do not edit. -->"
 def commands_page() -> str:
     """Every command with its arguments and options, from click's own tree."""
     root = importlib.import_module("shelfwise.cli").main
-    context = click.Context(root, info_name="shelfwise")
+    context = click.Context(root, info_name="shelfwise", **root.context_settings)  # with its names of --help
     lines = ["# Commands", "", NOTE, "", inspect.cleandoc(root.help or ""), ""]
     for name in root.list_commands(context):
         command = root.get_command(context, name)

@@ -10,7 +10,7 @@ import pytest
 import shelfwise
 from shelfwise import categorizer
 from shelfwise.categorizer import Categorizer, load
-from shelfwise.errors import CatalogueError, PromiseError
+from shelfwise.errors import CatalogueError, PromiseError, ShelfwiseError
 from shelfwise.predictions import PredictOptions
 from shelfwise.recipe import Recipe
 
@@ -54,6 +54,29 @@ def test_catalogue_with_none_of_the_columns_is_refused(toy_model):
 def test_split_column_that_is_not_there_is_named(toy_model, toys):
     with pytest.raises(CatalogueError, match=r"'side'.*title"):
         toy_model.predict(toys, split="side")
+
+
+def test_split_column_is_called_by_its_own_name(toy_model, toys):
+    with pytest.raises(CatalogueError, match=r'"side".*\'left\' \(90 rows\)'):
+        toy_model.predict(toys.with_columns(side=pl.lit("left")), split="side")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, toys, out: model.predict(toys),
+        lambda model, toys, out: model.predict_proba(toys),
+        lambda model, toys, out: model.predict_to_file(toys, out),
+        lambda model, toys, out: model.thresholds(0.9),
+        lambda model, toys, out: model.save(out),
+        lambda model, toys, out: shelfwise.judge(model, toys),
+    ],
+    ids=["predict", "predict_proba", "predict_to_file", "thresholds", "save", "judge"],
+)
+def test_model_that_was_never_fitted_says_so(use, toys, tmp_path):
+    with pytest.raises(ShelfwiseError, match="call fit"):
+        use(Categorizer(), toys, tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_promise_that_no_record_supports_is_refused_and_writes_nothing(toy_model, toys, tmp_path):

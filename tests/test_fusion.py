@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfwise.decide import fusion
-from shelfwise.decide.fusion import Fusion, fit_fusion
+from shelfwise.decide.fusion import DEPARTMENTS, Fusion, fit_fusion
 
 Scores = dict[str, np.ndarray]
 
 
-def power_law(scores: Scores, shares: dict[str, float], sharpness: float) -> np.ndarray:
+def power_law(scores: Scores, shares: dict[str, float], sharpness: float, backing: float = 0) -> np.ndarray:
     """What the module's first lines say, in double precision."""
     pooled = sum(share * scores[name].astype(float) for name, share in shares.items())
     p = (np.maximum(pooled, 0) + 0.05) ** sharpness
+    if backing:
+        p *= (np.maximum(scores[DEPARTMENTS].astype(float), 0) + 0.05) ** (backing * sharpness)
     return p / p.sum(axis=1, keepdims=True)
 
 
@@ -28,6 +32,24 @@ def simulate(
     scores = {name: rng.uniform(-0.5, 2, (rows, classes)).astype(np.float32) for name in shares}
     p = power_law(scores, shares, sharpness)
     return scores, (np.log(p) + rng.gumbel(size=p.shape)).argmax(axis=1).astype(np.int32)
+
+
+def simulate_departments(
+    rows: int = 4000, leaf: float = 0.5, department: float = 1.0, shelves: int = 60
+) -> tuple[Scores, np.ndarray]:
+    """Noise, and how much the true category stands out of it, and its department, one of six."""
+    rng = np.random.default_rng(5)
+    above = np.arange(shelves) % 6
+    y = rng.integers(0, shelves, rows).astype(np.int32)
+    leaves = rng.normal(0.1, 0.3, (rows, shelves))
+    leaves[np.arange(rows), y] += leaf
+    tops = rng.normal(0.1, 0.2, (rows, 6))
+    tops[np.arange(rows), above[y]] += department
+    return {"a": leaves.astype(np.float32), DEPARTMENTS: tops[:, above].astype(np.float32)}, y
+
+
+def right(fused: Fusion, scores: Scores, y: np.ndarray) -> float:
+    return float((mix(fused, scores).argmax(axis=1) == y).mean())
 
 
 def even(classes: int) -> np.ndarray:
@@ -60,6 +82,22 @@ def test_the_mix_is_a_power_law_of_the_pooled_scores():
     np.testing.assert_allclose(p, power_law(scores, {"a": 0.3, "b": 0.7}, 4.5), rtol=1e-4, atol=1e-7)
 
 
+def test_departments_are_a_factor_of_their_own():
+    scores, _ = simulate(50, 6, {"a": 0.3, "b": 0.7, DEPARTMENTS: 0.0})
+    shares = {"a": 0.3, "b": 0.7}
+    p = mix(Fusion(shares, 4.5, even(6), backing=0.45), scores)
+    np.testing.assert_allclose(p, power_law(scores, shares, 4.5, 0.45), rtol=1e-4, atol=1e-7)
+    without = Fusion(shares, 4.5, even(6))
+    assert mix(without, scores).tobytes() == without.mix(
+        {name: scores[name] for name in shares}, np.ones(50, bool)
+    ).tobytes()  # fmt: skip
+
+
+def test_a_view_has_a_say_by_its_share_or_by_backing():
+    assert Fusion({"words": 0.4, "a": 0.6}, 3.0, even(2)).views == ("words", "a")
+    assert Fusion({"words": 1.0}, 3.0, even(2), backing=0.1).views == ("words", DEPARTMENTS)
+
+
 def test_categories_that_nothing_speaks_for_share_evenly():
     p = mix(Fusion({"a": 1.0}, 5.0, even(4)), {"a": np.array([[-1, -0.5, -3, 0]], np.float32)})
     assert p.tolist() == [[0.25] * 4]
@@ -88,9 +126,12 @@ def test_a_silent_row_gets_the_prior():
 
 @pytest.mark.parametrize("classes", [2, 3, 17, 64, 127, 1000, 5003])
 @pytest.mark.parametrize("batch", [1, 7, 1000])
-def test_batches_do_not_change_a_bit(classes, batch):
-    scores, _ = simulate(211, classes, {"a": 0.3, "b": 0.3, "c": 0.4})
-    fused = Fusion({"a": 0.237, "b": 0.411, "c": 0.352}, 4.0031, even(classes))
+@pytest.mark.parametrize("backing", [0.0, 0.3])
+def test_batches_do_not_change_a_bit(classes, batch, backing):
+    scores, _ = simulate(211, classes, {"a": 0.3, "b": 0.3, "c": 0.4, DEPARTMENTS: 0.0})
+    above = np.arange(classes) % 3
+    scores[DEPARTMENTS] = scores[DEPARTMENTS][:, above]  # laid out as `Views` hands it over
+    fused = Fusion({"a": 0.237, "b": 0.411, "c": 0.352}, 4.0031, even(classes), backing)
     present = np.arange(211) % 5 != 0
     whole = fused.mix(scores, present)
     parts = [
@@ -162,6 +203,46 @@ def test_views_that_know_nothing_still_give_a_distribution():
     assert p.max() < 0.5
 
 
+def test_clear_departments_back_poor_categories():
+    scores, y = simulate_departments()
+    fused = fit_fusion(scores, y, even(60))
+    alone = fit_fusion({"a": scores["a"]}, y, even(60))
+    assert fused.backing > 0
+    assert list(fused.shares) == list(alone.shares) == ["a"]  # the departments are no part of the pool
+    assert right(fused, scores, y) > right(alone, scores, y) + 0.1
+
+
+@pytest.mark.parametrize("shelves", [12, 300])
+def test_backing_does_not_cost_calibration(shelves):
+    scores, y = simulate_departments(shelves=shelves)
+    fused = fit_fusion(scores, y, even(shelves))
+    assert fused.backing > 0
+    assert mix(fused, scores).max(axis=1).mean() == pytest.approx(right(fused, scores, y), abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [{"department": 0.0}, {"department": -0.5}, {"leaf": 9.0}],
+    ids=["departments know nothing", "departments mislead", "categories know all"],
+)
+def test_departments_that_help_nobody_are_dropped(world):
+    scores, y = simulate_departments(**world)
+    fused = fit_fusion(scores, y, even(60))
+    assert fused.backing == 0
+    assert fused.views == ("a",)
+    assert fused == fit_fusion({"a": scores["a"]}, y, fused.prior)
+
+
+@pytest.mark.parametrize("classes", [40, 300])
+def test_departments_are_weighed_alike_by_candidates_and_by_all(classes, monkeypatch):
+    scores, y = simulate_departments(shelves=classes)
+    short = fit_fusion(scores, y, even(classes))
+    monkeypatch.setattr(fusion, "_CANDIDATES", classes)
+    full = fit_fusion(scores, y, even(classes))
+    assert short.backing > 0
+    assert right(short, scores, y) >= right(full, scores, y) - 0.01
+
+
 @pytest.mark.parametrize("right", [False, True])
 @pytest.mark.parametrize("views", [1, 3])
 def test_the_slope_is_that_of_the_loss(views, right):
@@ -169,7 +250,7 @@ def test_the_slope_is_that_of_the_loss(views, right):
 
     names = "abc"[:views]
     scores, y = simulate(60, 80, dict.fromkeys(names, 1 / views))
-    problem = fusion._Problem.of(scores, y)
+    problem = fusion._Problem.of(scores, y, None)
 
     def loss(x):
         return problem._loss(x, np.ones(views, bool), right)
@@ -201,13 +282,14 @@ def test_a_true_category_outside_the_candidates_counts_once():
     scores, _ = simulate(200, 100, {"a": 1.0})
     scores["a"][:, fusion._CANDIDATES // 2 :] = 0
     y = np.random.default_rng(0).integers(0, 100, 200).astype(np.int32)
-    problem = fusion._Problem.of(scores, y)
+    problem = fusion._Problem.of(scores, y, None)
     loss, _ = problem._loss(np.array([1.0, 2.0]), np.array([True]), False)
     assert loss == pytest.approx(log_loss(power_law(scores, {"a": 1.0}, 2.0), y), rel=1e-5)
 
 
 def test_mixing_and_fitting_leave_the_scores_alone():
     scores, y = simulate(300, 80, {"a": 0.5, "b": 0.5})
+    scores[DEPARTMENTS] = scores["a"] + scores["b"]
     before = {name: part.tobytes() for name, part in scores.items()}
-    mix(fit_fusion(scores, y, even(80)), scores)
+    mix(replace(fit_fusion(scores, y, even(80)), backing=0.3), scores)
     assert {name: part.tobytes() for name, part in scores.items()} == before

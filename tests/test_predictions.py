@@ -122,6 +122,11 @@ def test_senseless_number_of_candidates_is_refused(top):
         PredictOptions(top=top)
 
 
+def test_unknown_form_of_a_file_is_refused():
+    with pytest.raises(RecipeError, match="full or ids; got 'short'"):
+        PredictOptions(form="short")
+
+
 @pytest.mark.parametrize("promise", [0.0, 1.0, 98.0, -0.5, float("nan")])
 def test_senseless_promise_is_refused(promise):
     with pytest.raises(RecipeError, match="promise"):

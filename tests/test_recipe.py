@@ -120,6 +120,8 @@ def test_a_bad_file_is_named(content, words, tmp_path):
         ("text.smallest_weight = -1.0", "text.smallest_weight"),
         ("text.smallest_weight = inf", "text.smallest_weight"),
         ("text.weights = 'loud'", "text.weights"),
+        ("text.weights.brnad = 0.5", "text.weights.brnad"),
+        ("text.weights.image = 0.5", "title, description, attributes, brand, shop, url"),
         ("text.weights.brand = -0.5", "text.weights.brand"),
         ("text.weights.brand = nan", "text.weights.brand"),
         ("text.weights.brand = inf", "text.weights.brand"),

@@ -29,7 +29,9 @@ def shop(rows: int) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def views() -> Views:
     recipe = Recipe.parse("text.bits = 14")
-    return Views(recipe, ["title", "brand"]).fit(shop(90), np.arange(90, dtype=np.int32) % 3, 3)
+    return Views(recipe, ["title", "brand"]).fit(
+        shop(90), np.arange(90, dtype=np.int32) % 3, np.array([0, 0, 1], np.int32)
+    )
 
 
 @pytest.fixture
@@ -99,12 +101,19 @@ def test_scores_do_not_depend_on_blocks_and_threads(views, rows, threads, monkey
     }
 
 
-def test_probabilities_are_the_mix_of_the_views_with_a_share(views):
+@pytest.mark.parametrize("backing", [0.0, 0.4])
+def test_probabilities_are_the_mix_of_the_views_that_have_a_say(views, backing, monkeypatch):
     products = shop(20)
-    fused = Fusion({"words": 0.75, "neighbours": 0.25}, 4.0, np.full(3, 1 / 3, np.float32))
+    fused = Fusion({"words": 0.75, "neighbours": 0.25}, 4.0, np.full(3, 1 / 3, np.float32), backing)
     scores = views.scores(products)
-    mixed = fused.mix({name: scores.by_view[name] for name in fused.shares}, scores.present)
+    mixed = fused.mix(scores.by_view, scores.present(fused.views))
+    computed = []
+    original = Views.scores
+    monkeypatch.setattr(
+        Views, "scores", lambda self, rows, names: computed.append(names) or original(self, rows, names)
+    )
     assert probabilities_of(views, fused, products).tobytes() == mixed.tobytes()
+    assert computed == [fused.views]
     assert (mixed.argmax(axis=1) == np.arange(20) % 3).all()
 
 

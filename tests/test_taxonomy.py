@@ -52,6 +52,21 @@ def test_labels_are_sorted_and_nodes_are_every_beginning(tree):
     assert tree.depth == 3
 
 
+def test_departments_number_the_shelves_of_the_top(tree):
+    assert tree.departments.tolist() == [0, 0, 1, 1, 1]  # Home, Home; Shoes itself and what lies below it
+    assert tree.departments.dtype == np.int32
+    assert Taxonomy.build(["b", "a", "c"]).departments.tolist() == [0, 1, 2]
+    assert Taxonomy.build(["t > a", "t > b"], separator=" > ").departments.tolist() == [0, 0]
+
+
+@given(trees)
+def test_departments_are_counted_from_nought_and_share_the_top(rows):
+    tree = Taxonomy.build(rows, separator=" > ")
+    found = tree.departments.tolist()
+    assert set(found) == set(range(len(set(found))))
+    assert len({(path[0], number) for path, number in zip(tree.paths, found, strict=True)}) == len(set(found))
+
+
 def test_labels_below_a_node_are_a_run_of_the_order(tree):
     runs = {
         tree.name(node): [tree.labels[code] for code in tree.order[tree.first[node] : tree.last[node]]]

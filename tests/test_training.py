@@ -11,8 +11,10 @@ import pytest
 from shelfwise import training
 from shelfwise.catalogue.read import open_source
 from shelfwise.categorizer import Categorizer, load
+from shelfwise.decide.fusion import Fusion
 from shelfwise.errors import CatalogueError, LabelError, RecipeError
 from shelfwise.evaluate.judge import judge
+from shelfwise.predictions import PredictOptions
 from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, Recipe
 from shelfwise.training import clean_batches, read_products, sides, train
 
@@ -193,7 +195,7 @@ def test_ids_with_names_beside_them_are_what_is_predicted(tmp_path):
         ]
     )  # fmt: skip
     model = Categorizer().fit(catalogue)
-    model.predict_to_file(catalogue, tmp_path / "ids.csv", form="ids")
+    model.predict_to_file(catalogue, tmp_path / "ids.csv", PredictOptions(form="ids"))
 
     assert (model.roles_.label, model.roles_.label_name, model.roles_.separator) == (
         "category_id",
@@ -296,6 +298,40 @@ def test_mapping_and_merging_follow_each_other(tmp_path, toys):
     model = fit(pl.concat([toys, spanish]), mapping=str(tmp_path / "map.csv"), min_products=5)
 
     assert model.renamed_ == {"Sandalias": "Shoes"}
+    renamed, merged = model.training_.mapping
+    assert [(use["source"], use["target"], use["rows"]) for use in renamed["uses"]] == [
+        ("Sandalias", "Shoes > Sandalias", 2)
+    ]
+    assert [(use["source"], use["target"], use["rows"]) for use in merged["uses"]] == [
+        ("Shoes > Sandalias", "Shoes", 2)
+    ]
+    assert fit(toys).training_.mapping == []
+
+
+def test_merging_into_parents_says_when_there_are_none(toys):
+    rows = [{"title": f"word{i % 4} no{i}", "category_id": str(i % 4), "category_name": f"Top->Leaf{i % 4}"}
+            for i in range(80)]  # fmt: skip
+    ids = fit(pl.DataFrame(rows), label="category_id", min_products=30).training_
+
+    assert ids.categories == 4
+    assert [note for note in ids.notes if "'category_id'" in note and "merges nothing" in note]
+    assert not [note for note in fit(toys, min_products=40).training_.notes if "merges nothing" in note]
+
+
+def test_views_without_a_say_are_not_learned(toys, monkeypatch):
+    fused = Fusion({"words": 1.0}, 3.0, np.full(3, 1 / 3, np.float32), backing=0.2)
+    monkeypatch.setattr(training, "fit_fusion", lambda *arguments: fused)
+    done = train(open_source(toys), Recipe())
+
+    assert tuple(done.views.linear) == ("words", "departments")
+    assert done.training.view_weights == {"words": 1.0, "departments": 0.2}
+
+
+def test_split_column_with_other_values_is_called_by_its_own_name(toys):
+    marked = toys.with_columns(part=pl.Series(["train", "test", "holdout"] * 30))
+
+    with pytest.raises(CatalogueError, match=r'"part".*\'holdout\' \(30 rows\)'):
+        Categorizer().fit(marked, split="part")
 
 
 # -- folds and pieces ----------------------------------------------------------------------------------------
@@ -306,9 +342,9 @@ def test_groups_never_cross_folds(monkeypatch, toys):
     seen = []
 
     class Watched(training.Views):
-        def fit(self, products, y, classes):
+        def fit(self, products, *arguments):
             seen.append(("fit", set(products["title"])))
-            return super().fit(products, y, classes)
+            return super().fit(products, *arguments)
 
         def scores(self, products, *arguments):
             seen.append(("score", set(products["title"])))

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from shelfwise.catalogue.products import TEXT_FIELDS
 from shelfwise.recipe import Recipe
-from shelfwise.view import Views, _spread
+from shelfwise.view import Views, ViewScores, _spread
 
 SMALL = "text.bits = 20\nneighbours.count = 3\n"
 FIELDS = ("title", "brand")
+DEPARTMENTS = (0, 0, 1)  # shoes and watches in one, rings in another
 
 
 def shop(rows: int = 90) -> tuple[pl.DataFrame, np.ndarray]:
@@ -24,8 +25,9 @@ def shop(rows: int = 90) -> tuple[pl.DataFrame, np.ndarray]:
     return pl.DataFrame(table), np.arange(rows, dtype=np.int32) % 3
 
 
-def fit(settings: str = "", threads: int = 1, classes: int = 3) -> Views:
-    return Views(Recipe.parse(SMALL + settings), FIELDS, threads).fit(*shop(), classes)
+def fit(settings: str = "", threads: int = 1, departments=DEPARTMENTS, names=None) -> Views:
+    views = Views(Recipe.parse(SMALL + settings), FIELDS, threads)
+    return views.fit(*shop(), np.array(departments, np.int32), names)
 
 
 def state(views: Views) -> dict[str, bytes]:
@@ -43,12 +45,13 @@ def views() -> Views:
 def test_every_view_scores_every_category(views):
     products, y = shop(30)
     scores = views.scores(products)
-    assert tuple(scores.by_view) == views.names == ("ngrams", "words", "neighbours")
-    for part in scores.by_view.values():
+    assert tuple(scores.by_view) == views.names == ("ngrams", "words", "departments", "neighbours")
+    for name, part in scores.by_view.items():
         assert part.shape == (30, 3)
         assert part.dtype == np.float32
-        assert (part.argmax(axis=1) == y).all()
-    assert scores.present.all()
+        level = np.array(DEPARTMENTS) if name == "departments" else np.arange(3)
+        assert (level[part.argmax(axis=1)] == level[y]).all()
+        assert scores.speaks[name].all()
 
 
 def test_only_the_asked_views_are_computed(views):
@@ -60,20 +63,58 @@ def test_only_the_asked_views_are_computed(views):
 
 
 def test_neighbours_can_be_left_out():
-    assert fit("neighbours.use = false").names == ("ngrams", "words")
+    assert fit("neighbours.use = false").names == ("ngrams", "words", "departments")
+
+
+def test_categories_of_one_department_get_its_score(views):
+    products, _ = shop(30)
+    scores = views.scores(products, ["departments"]).by_view["departments"]
+    assert (scores[:, 0] == scores[:, 1]).all()
+    assert (scores[:, 0] != scores[:, 2]).all()
+    alone = fit(departments=[0, 1, 2]).scores(products).by_view["ngrams"]
+    assert scores[2::3, 2].tobytes() != alone[2::3, 2].tobytes()  # learned on its own, not copied
+
+
+def test_a_departments_score_is_that_of_a_shop_with_departments_as_categories(views):
+    products, y = shop()
+    plain = Views(views.recipe, FIELDS).fit(
+        products, np.array(DEPARTMENTS, np.int32)[y], np.array([0, 1], np.int32)
+    )
+    expected = plain.scores(products, ["ngrams"]).by_view["ngrams"][:, DEPARTMENTS]
+    assert views.scores(products, ["departments"]).by_view["departments"].tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("departments", [(0, 0, 0), (0, 1, 2)], ids=["one", "each its own"])
+def test_departments_that_tell_nothing_new_are_left_out(departments):
+    assert fit(departments=departments).names == ("ngrams", "words", "neighbours")
+
+
+@pytest.mark.parametrize("names", [("words",), ("departments", "ngrams"), ("neighbours",), ()])
+def test_only_the_asked_linear_views_are_learned(views, names):
+    chosen = fit(names=names)
+    assert chosen.names == tuple(name for name in views.names if name in (*names, "neighbours"))
+    everything = state(views)
+    assert {name: everything[name] for name in state(chosen)} == state(chosen)
+    assert len(chosen.neighbour_rows_) == 90  # kept as evidence
 
 
 def test_a_product_with_nothing_to_go_by_is_not_present(views):
     products = shop(4)[0].with_columns(title=pl.Series(["", "?!", "qqqq", "shoe"]), brand=pl.lit(""))
-    assert views.scores(products).present.tolist() == [False, False, False, True]
+    scores = views.scores(products)
+    assert scores.present(views.names).tolist() == [False, False, False, True]
+    assert all(heard.tolist() == [False, False, False, True] for heard in scores.speaks.values())
 
 
 def test_what_one_view_knows_is_present_for_all(views):
     products = shop(1)[0].with_columns(
         title=pl.lit("leathery"), brand=pl.lit("")
     )  # no known word, known pieces
-    assert views.scores(products).present.tolist() == [True]
-    assert views.scores(products, ["words"]).present.tolist() == [False]
+    scores = views.scores(products)
+    assert {name: heard.tolist() for name, heard in scores.speaks.items()} == {
+        "ngrams": [True], "words": [False], "departments": [True], "neighbours": [True]
+    }  # fmt: skip
+    assert scores.present(["words"]).tolist() == [False]
+    assert scores.present(["words", "ngrams"]).tolist() == [True]
 
 
 def test_the_nearest_products_are_named_by_their_place_among_the_kept(views):
@@ -103,8 +144,10 @@ def test_threads_do_not_change_a_bit(settings):
 
 def test_views_come_back_bit_for_bit(views):
     products, _ = shop(20)
-    restored = Views(views.recipe, FIELDS).restore(views.tensors(), 3)
+    restored = Views(views.recipe, FIELDS).restore(views.tensors())
     assert state(restored) == state(views)
+    assert restored.names == views.names
+    assert (restored.classes, restored.departments.tolist()) == (3, [0, 0, 1])
     before, after = views.scores(products), restored.scores(products)
     assert {n: a.tobytes() for n, a in after.by_view.items()} == {
         n: a.tobytes() for n, a in before.by_view.items()
@@ -112,8 +155,22 @@ def test_views_come_back_bit_for_bit(views):
 
 
 def test_categories_without_products_are_scored_low():
-    scores = fit(classes=5).scores(shop(30)[0]).by_view
+    views = fit(departments=[0, 0, 1, 2, 2])  # a department without products, too
+    scores = views.scores(shop(30)[0]).by_view
+    departments = scores.pop("departments")
     assert all(set(part.argmax(axis=1).tolist()) == {0, 1, 2} for part in scores.values())
+    assert (departments[:, :3].max(axis=1) > departments[:, 3]).all()
+
+
+def test_scores_of_pieces_are_joined_in_order(views):
+    products, _ = shop(9)
+    products = products.with_columns(title=pl.col("title").head(8).append(pl.lit("")), brand=pl.lit(""))
+    whole = views.scores(products)
+    joined = ViewScores.joined([views.scores(products[:4]), views.scores(products[4:])])
+    assert list(joined.by_view) == list(whole.by_view)
+    for name, part in whole.by_view.items():
+        assert joined.by_view[name].tobytes() == part.tobytes()
+        assert joined.speaks[name].tolist() == whole.speaks[name].tolist() == [True] * 8 + [False]
 
 
 # -- which rows become neighbours ----------------------------------------------------------------------------

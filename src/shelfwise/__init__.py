@@ -50,7 +50,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:  # the type of a lazily loaded name is in the imports above
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type of a lazily loaded name is in the imports above
     if name not in _HOMES:
         raise AttributeError(f"module 'shelfwise' has no attribute {name!r}")
     from importlib import import_module

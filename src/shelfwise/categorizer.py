@@ -28,7 +28,7 @@ from shelfwise.recipe import Recipe
 from shelfwise.scoring import map_blocks, probabilities_of
 from shelfwise.training import Training, clean_batches, sides, train
 from shelfwise.view import Views
-from shelfwise.writing import Form, Written, check_output, write_tables
+from shelfwise.writing import Written, check_output, write_tables
 
 _NEVER = 2.0  # a threshold that no probability reaches
 
@@ -144,21 +144,21 @@ class Categorizer:
         options: PredictOptions | None = None,
         *,
         split: str | None = None,
-        form: Form = "full",
         notify_rows: Callable[[int], None] | None = None,
     ) -> Written:
-        """Predict a catalogue of any size into a .parquet, .csv or .jsonl file (see `writing.write_tables`).
-
-        `form`: "full", or "ids" for `product_id` and `predicted_category_id` alone.
-        """
+        """Predict a catalogue of any size into a .parquet, .csv or .jsonl file (see `write_tables`)."""
         path = check_output(output)
+        options = options or PredictOptions()
         source = _source(catalogue)
         if any(path.resolve() == file.resolve() for file in source.files):
             raise CatalogueError(f"{path} is the catalogue itself; write the predictions to another file")
-        return write_tables(self.predict_batches(source, options, split=split), path, form, notify_rows)
+        return write_tables(
+            self.predict_batches(source, options, split=split), path, options.form, notify_rows
+        )
 
     def thresholds(self, promise: float | None) -> Thresholds | None:
         """Confidences that keep a promise; PromiseError when neither categories nor shelves can keep it."""
+        self.check_fitted()
         if promise is None:
             return None
         found: dict[str, float] = {}
@@ -177,6 +177,7 @@ class Categorizer:
         return pl.concat(list(self._product_batches(source, split, 100_000)))
 
     def _product_batches(self, source: Source, split: str | None, rows: int) -> Iterator[pl.DataFrame]:
+        self.check_fitted()
         roles = self.roles_
         if split is not None:
             if split not in source.columns:
@@ -187,10 +188,20 @@ class Categorizer:
         for products in clean_batches(source, roles, self.recipe, rows):
             chosen = products
             if split is not None:
-                chosen = products.filter(sides(products)[1] | (products["status"] == "unreadable").to_numpy())
+                chosen = products.filter(
+                    sides(products, split)[1] | (products["status"] == "unreadable").to_numpy()
+                )
             if chosen.height or empty:
                 yield chosen
                 empty = False
+
+    def check_fitted(self) -> None:
+        """Raise ModelError where neither `fit` nor `load` has given anything to predict with."""
+        if not hasattr(self, "decision_"):
+            raise ModelError(
+                "this Categorizer has not learned anything: call fit with a labelled catalogue first, "
+                "or take a model folder with shelfwise.load"
+            )
 
     def _probabilities(self, products: pl.DataFrame) -> NDArray[np.float32]:
         return probabilities_of(self.views_, self.decision_.fusion, products)
@@ -218,6 +229,7 @@ class Categorizer:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model folder (see `artifact`); the same data, recipe and seed give the same bytes."""
+        self.check_fitted()
         training = self.training_.to_dict()
         training.pop("timings")
         state = {

@@ -4,7 +4,7 @@
     ├── CatalogueError      a file, a row or a column of the catalogue cannot be used
     │   └── LabelError      the categories cannot be learned from (none, only one, a bad mapping)
     ├── RecipeError         a recipe or an option has a wrong name, type or value
-    ├── ModelError          a model folder is missing, damaged, foreign or from a newer version
+    ├── ModelError          a model folder is missing, damaged, foreign or newer, or a model was never fitted
     ├── PromiseError        the data cannot support the promise that was asked for
     └── MissingExtraError   an optional dependency is not installed
 
@@ -32,7 +32,7 @@ class RecipeError(ShelfwiseError):
 
 
 class ModelError(ShelfwiseError):
-    """A model folder cannot be loaded."""
+    """A model folder cannot be loaded, or a model was never fitted."""
 
 
 class PromiseError(ShelfwiseError):

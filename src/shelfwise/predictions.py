@@ -7,6 +7,7 @@ Columns are those of the contract (docs/design.md): `product_id`, `category`, `c
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from shelfwise.decide.decision import chain_of
 from shelfwise.decide.promise import choose_shelf
 from shelfwise.errors import RecipeError
 
+Form = Literal["full", "ids"]
 CANDIDATE = pl.Struct({"category": pl.String, "confidence": pl.Float32})
 WORD = pl.Struct({"field": pl.String, "text": pl.String, "weight": pl.Float32})
 NEIGHBOUR = pl.Struct(
@@ -39,17 +41,21 @@ class PredictOptions:
     """What a prediction should hold.
 
     top: how many candidates. promise: precision that accepted answers keep, or None. explain: add evidence.
+    form: what goes into a file; "full", or "ids" for `product_id` and `predicted_category_id` alone.
     """
 
     top: int = 5
     promise: float | None = None
     explain: bool = False
+    form: Form = "full"
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise RecipeError(f"top is the number of candidates, at least 1; got {self.top}")
         if self.promise is not None and not 0 < self.promise < 1:
             raise RecipeError(f"a promise is a precision between 0 and 1, such as 0.98; got {self.promise:g}")
+        if self.form not in get_args(Form):
+            raise RecipeError(f"the form of a file is {' or '.join(get_args(Form))}; got {self.form!r}")
 
 
 @dataclass(frozen=True)

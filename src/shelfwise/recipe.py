@@ -31,8 +31,11 @@ import msgspec
 
 from shelfwise.errors import RecipeError
 
+TEXT_FIELDS = ("title", "description", "attributes", "brand", "shop", "url")
+"""Fields of a product that hold text."""
 
-def _about(text: str, **limits: Any) -> msgspec.Meta:  # limits are msgspec's: ge, le, gt, lt
+
+def _about(text: str, **limits: Any) -> msgspec.Meta:  # noqa: ANN401 - msgspec's: ge, le, gt, lt
     return msgspec.Meta(description=text, **limits)
 
 
@@ -159,6 +162,11 @@ class Recipe:
         if recipe.text.chars_min > recipe.text.chars_max:
             raise RecipeError(f"{origin}: text.chars_min is larger than text.chars_max")
         for name, weight in recipe.text.weights.items():
+            if name not in TEXT_FIELDS:
+                fields = ", ".join(TEXT_FIELDS)
+                raise RecipeError(
+                    f"{origin}: text.weights.{name}: there is no such text field; fields are: {fields}"
+                )
             if not 0 <= weight < math.inf:
                 raise RecipeError(
                     f"{origin}: text.weights.{name} must be 0 or a positive number, such as 0.5"
@@ -186,7 +194,7 @@ def built_in() -> dict[str, str]:
     return {file.name.removesuffix(".toml"): file.read_text("utf-8") for file in files}
 
 
-def _check_names(kind: Any, plain: Any, origin: str, at: tuple[str, ...]) -> None:
+def _check_names(kind: type[Any], plain: object, origin: str, at: tuple[str, ...]) -> None:
     """Refuse unknown names, which msgspec would ignore."""
     import difflib
     import typing

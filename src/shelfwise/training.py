@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.catalogue.duplicates import group_near_duplicates
-from shelfwise.catalogue.labels import LabelMapping, MappingReport, reduce_rare
+from shelfwise.catalogue.labels import LabelMapping, MappingReport, has_levels, reduce_rare
 from shelfwise.catalogue.paths import UNLABELLED
 from shelfwise.catalogue.products import TEXT_FIELDS, clean
 from shelfwise.catalogue.read import Source
@@ -64,7 +64,7 @@ class Training:
     out_of_fold: dict[str, Any] = field(default_factory=dict)
     view_weights: dict[str, float] = field(default_factory=dict)
     promises: list[dict[str, Any]] = field(default_factory=list)
-    mapping: dict[str, Any] | None = None
+    mapping: list[dict[str, Any]] = field(default_factory=list)  # one a step: mapping, min_products
     notes: list[str] = field(default_factory=list)
     data_sha256: str = ""
     timings: dict[str, float] = field(default_factory=dict)
@@ -183,8 +183,10 @@ def clean_batches(source: Source, roles: Roles, recipe: Recipe, rows: int) -> It
         yield clean(source.frame(columns), roles, 0, unlabelled)
 
 
-def sides(products: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def sides(products: pl.DataFrame, column: str = "split") -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Rows to learn from and rows to test on, two masks [products]; unreadable rows are on neither side.
+
+    `column`: what the source calls the column that marks them, for messages.
 
     Raises
     ------
@@ -194,7 +196,8 @@ def sides(products: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
     """
     readable = products["status"].to_numpy() != "unreadable"
     train, test = np.zeros(len(readable), bool), np.zeros(len(readable), bool)
-    train[readable], test[readable] = given_split(products["split"].filter(pl.Series(readable)))
+    marks = products["split"].filter(pl.Series(readable))
+    train[readable], test[readable] = given_split(marks.alias(column))
     return train, test
 
 
@@ -210,7 +213,7 @@ def _choose_rows(
     report.unreadable = int((products["status"] == "unreadable").sum())
     chosen = products.filter(pl.col("status") != "unreadable")
     if roles.split is not None:
-        train, test = sides(products)
+        train, test = sides(products, roles.split)
         chosen, report.left_out = products.filter(pl.Series(train)), int(test.sum())
     report.empty = int((chosen["status"] == "empty").sum())
     chosen = chosen.filter(pl.col("status") != "empty")
@@ -258,13 +261,17 @@ def _map_labels(
         labels, mapped = mapping.apply(labels, roles.separator)
         reports.append(mapped)
     if recipe.catalogue.min_products > 1:
+        if not has_levels(labels, roles.separator):
+            report.notes.append(
+                f"min_products merges nothing here: categories in {roles.label!r} are names or ids without "
+                "levels, so they have no parent shelf."
+            )
         reduced, found = reduce_rare(labels, recipe.catalogue.min_products, roles.separator)
         after = _follow(after, labels, reduced)
         labels = reduced
         reports.append(found)
-    if reports:
-        report.mapping = asdict(reports[-1])
-        report.notes += [warning for part in reports for warning in part.warnings]
+    report.mapping = [asdict(part) for part in reports]
+    report.notes += [warning for part in reports for warning in part.warnings]
     same = labels.eq_missing(chosen["label"])
     path = pl.when(pl.Series(same)).then("label_path")  # a new name has no path beside it, but is one
     renamed = {old: new for old, new in zip(before.to_list(), after.to_list(), strict=True) if old != new}
@@ -320,11 +327,7 @@ def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> tuple[Vi
 
 
 def _decide(
-    fusion: Fusion,
-    scores: ViewScores,
-    lesson: Lesson,
-    tested: NDArray[np.int64],
-    recipe: Recipe,
+    fusion: Fusion, scores: ViewScores, lesson: Lesson, tested: NDArray[np.int64], recipe: Recipe
 ) -> Decision:
     mixed = fusion.mix(scores.by_view, scores.present(fusion.views))
     record = Record.of(mixed, lesson.y[tested], lesson.taxonomy, lesson.groups[tested])
@@ -372,7 +375,7 @@ def prepare_promise(decision: Decision, asked: float) -> dict[str, Any]:
 def _note_crossing(products: pl.DataFrame, roles: Roles, report: Training) -> None:
     if roles.split is None:
         return
-    train, test = sides(products)
+    train, test = sides(products, roles.split)
     crossing = count_crossing(group_near_duplicates(products, quick=True), train, test)
     if crossing.groups:
         report.notes.append(

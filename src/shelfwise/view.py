@@ -1,7 +1,8 @@
 """Views: ways to look at a product, each with its features and its learner, fitted together on one catalogue.
 
-Every view gives each product a score for each category: about 0 where nothing speaks for it, about 1 and more where
-all does. `decide` mixes them. A view that has nothing to go by for a product (no text at all) says so instead of guessing.
+Every view gives each product a score for each category: about 0 where nothing speaks for it, about 1 and more
+where all does. `decide` mixes them. A view that has nothing to go by for a product (no text at all) says so
+instead of guessing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LINEAR = ("ngrams", "words", "departments")
 
 @dataclass(frozen=True)
 class ViewScores:
-    """Scores of some products: by view float32 [products, categories], and where each view speaks, bool [products]."""
+    """Scores by view, float32 [products, categories], and where each view speaks, bool [products]."""
 
     by_view: dict[str, NDArray[np.float32]]
     speaks: dict[str, NDArray[np.bool_]]
@@ -49,16 +50,18 @@ class ViewScores:
 class Views:
     """The views of a catalogue's text.
 
-    "ngrams" and "words" are linear on all n-grams and on whole words alone: they err differently, and their mean is
-    better than either. "departments" is linear on the n-grams, but knows the shelves of the top level only and gives each
-    category its department's score: what categories of a few products cannot learn, their department can (on a long tail
-    worth 0.5 points of weighted and macro F1). "neighbours" is the vote of the most similar products.
+    "ngrams" and "words" are linear on all n-grams and on whole words alone: they err differently, and their
+    mean is better than either. "departments" is linear on the n-grams, but knows the shelves of the top level
+    only and gives each category its department's score: what categories of a few products cannot learn, their
+    department can (on a long tail worth 0.5 points of weighted and macro F1). "neighbours" is the vote of the
+    most similar products.
 
     Parameters
     ----------
     recipe: sizes and costs.
     fields: names of the text columns.
     threads: results do not depend on it.
+
     """
 
     def __init__(self, recipe: Recipe, fields: Sequence[str], threads: int = 1) -> None:
@@ -83,8 +86,8 @@ class Views:
     ) -> Views:
         """Learn from products and their codes y [products].
 
-        `departments`: int32 [categories], the department of each category, from 0. `names`: the linear views to learn;
-        None: all that there can be. Neighbours are always kept, as evidence.
+        `departments`: int32 [categories], the department of each category, from 0. `names`: the linear views
+        to learn; None: all that there can be. Neighbours are always kept, as evidence.
         """
         self.classes, self.departments = len(departments), departments.astype(np.int32)
         started = time.perf_counter()
@@ -119,7 +122,7 @@ class Views:
         return self.features.transform(products, tuple(dict.fromkeys(_BLOCK_OF[name] for name in names)))
 
     def nearest(self, products: pl.DataFrame, count: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The most similar kept products: places in `neighbour_rows_` int32 [products, count] (-1: none), cosines."""
+        """Most similar products: places in `neighbour_rows_` int32 [products, count], -1: none; cosines."""
         return self.neighbours.nearest(self.blocks(products, ["neighbours"])["ngrams"], count)
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:

@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from shelfwise.errors import CatalogueError
+from shelfwise.predictions import Form
 
-Form = Literal["full", "ids"]
 FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 _NUMBER = r"^[+-]?[0-9]+(?:[.,][0-9]+)?$"  # ids such as -17 must stay what they are
 

@@ -167,6 +167,11 @@ def reduce_rare(labels: pl.Series, min_count: int, separator: str | None) -> tup
     return _apply_choice(labels, names, tuple(rules), chosen)
 
 
+def has_levels(labels: pl.Series, separator: str | None) -> bool:
+    """Whether any label [n] has a shelf above it."""
+    return any(len(split_path(name, separator)) > 1 for name in labels.drop_nulls().unique())
+
+
 # -- reading -------------------------------------------------------------------------------------------------
 
 

@@ -15,9 +15,7 @@ from shelfwise.catalogue.profiles import as_text
 from shelfwise.catalogue.roles import Roles
 from shelfwise.catalogue.text import CAP, read_nested, strip_html, unfold
 from shelfwise.errors import CatalogueError
-
-TEXT_FIELDS = ("title", "description", "attributes", "brand", "shop", "url")
-"""Fields of a product that hold text."""
+from shelfwise.recipe import TEXT_FIELDS as TEXT_FIELDS  # also handed on, with the columns below
 
 COLUMNS: dict[str, type[pl.DataType]] = {
     "row": pl.Int64,

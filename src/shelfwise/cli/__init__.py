@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -164,14 +163,11 @@ def predict(
     """Put each product of CATALOGUE on a shelf of MODEL: one row out for each row in, in the same order."""
     from shelfwise.cli.summaries import show_predictions
 
-    asked = shelfwise.PredictOptions(top, promise, explain)
+    asked = shelfwise.PredictOptions(top, promise, explain, "ids" if ids_only else "full")
     categorizer, source = shelfwise.load(model), shelfwise.open_source(catalogue)
     categorizer.recipe = replace(categorizer.recipe, threads=threads or 0)
     with terminal.counting_rows(source.rows) as notify:
-        form: Literal["ids", "full"] = "ids" if ids_only else "full"
-        written = categorizer.predict_to_file(
-            source, output, asked, split=split, form=form, notify_rows=notify
-        )
+        written = categorizer.predict_to_file(source, output, asked, split=split, notify_rows=notify)
     if as_json:
         terminal.write_json({"output": output, **vars(written)})
     else:

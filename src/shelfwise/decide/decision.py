@@ -1,7 +1,7 @@
-"""The decision: what the scores of the views come to, and which answers may be accepted at an asked precision.
+"""The decision: what the views' scores come to, and which answers may be accepted at an asked precision.
 
-Holds the fusion of the views and the out-of-fold record, the answers that were given to labelled products by models
-that had not seen them. The record is what promises are made from, when training or at any later time.
+Holds the fusion of the views and the out-of-fold record, the answers that were given to labelled products by
+models that had not seen them. The record is what promises are made from, when training or at any later time.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from shelfwise.errors import ModelError
 class Record:
     """Out-of-fold answers of n products.
 
-    confidence: float32 [n], of the best category; right: bool [n]; chain: float32 [n, depth], probabilities of the
-    shelves from the top down to the best category; chain_right: bool [n, depth], whether the true category lies at or
-    below each; groups: int64 [n], equal for near-duplicates.
+    confidence: float32 [n], of the best category; right: bool [n]; chain: float32 [n, depth], probabilities
+    of the shelves from the top down to the best category; chain_right: bool [n, depth], whether the true
+    category lies at or below each; groups: int64 [n], equal for near-duplicates.
     """
 
     confidence: NDArray[np.float32]
@@ -78,7 +78,7 @@ _STORED: dict[str, type[np.generic]] = {"confidence": np.float32, "chain": np.fl
 
 @dataclass(frozen=True)
 class Decision:
-    """Fusion of the views and the record behind promises; `delta` is the probability that a promise is not kept."""
+    """Fusion of the views and the record behind promises; `delta`: probability that a promise is not kept."""
 
     fusion: Fusion
     record: Record
@@ -86,7 +86,7 @@ class Decision:
     _made: dict[tuple[str, float], Promise] = field(default_factory=dict, repr=False, compare=False)
 
     def promise(self, asked: float) -> Promise:
-        """Threshold on the confidence of the best category that keeps the asked precision, or PromiseError."""
+        """Threshold on the best category's confidence that keeps the asked precision, or PromiseError."""
         key = ("category", asked)
         if key not in self._made:
             record = self.record
@@ -94,7 +94,7 @@ class Decision:
         return self._made[key]
 
     def shelf_promise(self, asked: float) -> Promise:
-        """Threshold on shelves' probabilities for backing off (see `promise.choose_shelf`), or PromiseError."""
+        """Threshold on shelves' probabilities (see `promise.choose_shelf`) that keeps it, or PromiseError."""
         key = ("shelf", asked)
         if key not in self._made:
             record = self.record
@@ -107,7 +107,7 @@ class Decision:
 def chain_of(
     probabilities: NDArray[np.float32], best: NDArray[np.integer], taxonomy: Taxonomy
 ) -> NDArray[np.float32]:
-    """Probabilities float32 [n, depth] of the shelves above each best category, from the top down, never rising.
+    """Probabilities float32 [n, depth] of the shelves above each best category, top down, never rising.
 
     They are `Taxonomy.roll_up`'s, to the bit, but where rounding let a sum pass 1 or its parent's.
     """

@@ -1,23 +1,24 @@
 """Fusion: one probability for each category from the scores of all views.
 
-The views' scores are pooled, e(c) = sum over views of share x score(c), and a power law makes probabilities of them:
-p(c) ~ (max(e(c), 0) + 0.05) ** sharpness. Two measurements chose this form over the usual softmax of scores and over a
-product of the views:
+The views' scores are pooled, e(c) = sum over views of share x score(c), and a power law makes probabilities
+of them: p(c) ~ (max(e(c), 0) + 0.05) ** sharpness. Two measurements chose this form over the usual softmax of
+scores and over a product of the views:
 
-- Margins of one-vs-rest classifiers are near -1 (scores near 0) for all wrong categories. A softmax gives those
-  hundreds of categories most of the mass; a power law next to none. On held-out rows of five catalogues it takes the
-  calibration error from 2-7 % to 0.5-2 %, with the same number of parameters (a temperature, Guo et al. 2017,
-  arXiv:1706.04599).
-- A product of views lets any one view veto a category, and small categories are unknown to some view most often; the
-  pool is better by 0.1 to 0.3 points of weighted F1 and up to 1 of macro F1.
+- Margins of one-vs-rest classifiers are near -1 (scores near 0) for all wrong categories. A softmax gives
+  those hundreds of categories most of the mass; a power law next to none. On held-out rows of five catalogues
+  it takes the calibration error from 2-7 % to 0.5-2 %, with the same number of parameters (a temperature, Guo
+  et al. 2017, arXiv:1706.04599).
+- A product of views lets any one view veto a category, and small categories are unknown to some view most
+  often; the pool is better by 0.1 to 0.3 points of weighted F1 and up to 1 of macro F1.
 
-Both are fitted on out-of-fold scores, each by what it is for: the shares by the expected number of right answers (the
-log loss would give much to views that are seldom right but never sure), the sharpness so that the mean confidence is the
-share of right answers (at the least log loss it is up to 4 points off where categories are many and rare).
+Both are fitted on out-of-fold scores, each by what it is for: the shares by the expected number of right
+answers (the log loss would give much to views that are seldom right but never sure), the sharpness so that
+the mean confidence is the share of right answers (at the least log loss it is up to 4 points off where
+categories are many and rare).
 
-The view of the departments says the same of all categories of one department, so it does not belong into the pool: it is
-a factor of its own, (d(c) + 0.05) ** backing, fitted like the shares and left out when it helps nobody.
-A share may come out as nothing, and such a view is never computed again.
+The view of the departments says the same of all categories of one department, so it does not belong into the
+pool: it is a factor of its own, (d(c) + 0.05) ** backing, fitted like the shares and left out when it helps
+nobody. A share may come out as nothing, and such a view is never computed again.
 """
 
 from __future__ import annotations
@@ -37,14 +38,15 @@ _CANDIDATES = 32
 _CALIBRATION_CELLS = 6_000_000
 _SHARPNESS = (0.05, 50.0)
 _WORTH = 0.0003
-"""A view stays when without it at least that share of the out-of-fold answers would be wrong that is right with it."""
+"""A view stays when without it at least that share of the out-of-fold answers goes from right to wrong."""
 
 
 @dataclass(frozen=True)
 class Fusion:
     """Shares of the views, which sum to 1 (those left out have none), and the sharpness of the power law.
 
-    `backing`: exponent of the departments' scores, before sharpness; 0 leaves them out. `prior`: float32 [categories], sums to 1; what is known of a product without any known text.
+    `backing`: exponent of the departments' scores, before sharpness; 0 leaves them out. `prior`: float32
+    [categories], sums to 1; what is known of a product without any known text.
     """
 
     shares: dict[str, float]
@@ -60,7 +62,7 @@ class Fusion:
     def mix(
         self, scores: Mapping[str, NDArray[np.float32]], present: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Probabilities float32 [rows, categories], rows summing to 1; a row that is not `present` gets the prior.
+        """Probabilities float32 [rows, categories], rows sum to 1; rows not `present` get the prior.
 
         A row does not depend on the others. The arrays of `scores` are left as they are.
         """
@@ -99,10 +101,11 @@ def _logs(
 def fit_fusion(
     scores: Mapping[str, NDArray[np.float32]], y: NDArray[np.int32], prior: NDArray[np.float32]
 ) -> Fusion:
-    """Fit shares and sharpness on out-of-fold scores, by view float32 [rows, categories], of rows with codes y [rows].
+    """Fit shares, backing and sharpness on out-of-fold scores of rows with codes y [rows].
 
-    Works on the best candidates of each row; the other categories count together. Views are dropped one by one, the
-    least useful first, as long as hardly an answer goes wrong for it.
+    `scores`: by view, float32 [rows, categories]. Works on the best candidates of each row; the other
+    categories count together. Views are dropped one by one, the least useful first, as long as hardly an
+    answer goes wrong for it.
     """
     names = [name for name in scores if name != DEPARTMENTS]
     problem = _Problem.of({name: scores[name] for name in names}, y, scores.get(DEPARTMENTS))
@@ -161,8 +164,8 @@ class _Solution:
 class _Problem:
     """The candidates of each row, the true one first.
 
-    scores: float64 [rows, candidates, views]; counts: log of how many categories a candidate stands for; departments:
-    float64 [rows, candidates], the scores of their departments, if there are any.
+    scores: float64 [rows, candidates, views]; counts: log of how many categories a candidate stands for;
+    departments: float64 [rows, candidates], the scores of their departments, if there are any.
     """
 
     scores: NDArray[np.float64]
@@ -220,8 +223,8 @@ class _Problem:
     def share_out(self, shares: NDArray[np.float64], keep: NDArray[np.bool_], sharpness: float) -> _Solution:
         """Shares of most right answers, 0 for views that are not kept.
 
-        "Right" has to be smooth to be climbed: it is the probability of the true category at twice the sharpness that
-        calibrates, which is near 1 or 0 for all but close calls.
+        "Right" has to be smooth to be climbed: it is the probability of the true category at twice the
+        sharpness that calibrates, which is near 1 or 0 for all but close calls.
         """
         from scipy.optimize import minimize
 

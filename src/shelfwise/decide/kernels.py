@@ -9,7 +9,7 @@ from shelfwise.features.compiled import compiled
 
 @compiled
 def best_of_rows(values, codes, best):  # type: ignore[no-untyped-def]
-    """The largest values of each row, best first, equal ones by code: codes int32 and best float32 [rows, k]."""
+    """The largest values of each row, best first, then by code: codes int32 and best float32 [rows, k]."""
     k = codes.shape[1]
     for r in range(len(values)):
         found = 0
@@ -29,10 +29,10 @@ def best_of_rows(values, codes, best):  # type: ignore[no-untyped-def]
 
 @compiled
 def chain_rows(values, best, order, node_of_label, parent, chains, chain):  # type: ignore[no-untyped-def]
-    """Probabilities of the shelves above each row's best category, never rising and at most 1, float32 [rows, depth].
+    """Probabilities of the shelves above each best category, never rising, at most 1: float32 [rows, depth].
 
-    The sums are those of `Taxonomy.roll_up`, in the same order and so to the bit: a node takes its own labels, then its
-    children from the last to the first.
+    The sums are those of `Taxonomy.roll_up`, in the same order and so to the bit: a node takes its own
+    labels, then its children from the last to the first.
     """
     sums = np.empty(len(parent), np.float32)
     for r in range(len(values)):

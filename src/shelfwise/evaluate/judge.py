@@ -62,6 +62,7 @@ def judge(
 
 def _read(model: Categorizer, catalogue: object, split: str | None) -> pl.DataFrame:
     source = catalogue if isinstance(catalogue, Source) else open_source(catalogue)
+    model.check_fitted()
     label = model.roles_.label
     if label not in source.columns:
         listed = ", ".join(source.columns)

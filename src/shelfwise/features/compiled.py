@@ -8,7 +8,7 @@ from typing import Any
 import numba
 
 
-def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:  # numba has no useful types
+def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:  # noqa: ANN401 - numba's own
     """Compile a kernel with numba: cached on disk, without the interpreter's lock, in IEEE arithmetic.
 
     `fastmath` stays off by default: it lets the compiler reorder sums, and then the same model could differ

@@ -81,7 +81,8 @@ class HashedNgrams:
     max_features: keep at most that many, the ones seen most often; 0 keeps all.
     threads: rows are hashed in blocks by that many threads; the result does not depend on it.
 
-    After fitting: `kept_` uint32 [features], the table slots in use; `idf_` float32 [features].
+    After fitting: `kept_` uint32 [features], the table slots in use, commonest first; `idf_` float32
+    [features].
 
     """
 
@@ -126,9 +127,11 @@ class HashedNgrams:
             rows += len(block.sizes) // len(self.fields)
         least = max(self.min_rows, 1)
         kept = np.flatnonzero(rows_with >= least)
-        if self.max_features and len(kept) > self.max_features:
-            commonest = np.argsort(-rows_with[kept], kind="stable")  # equally common ones by slot
-            kept = np.sort(kept[commonest[: self.max_features]])
+        # The commonest first (equally common ones by slot): what is read most often then lies together in the
+        # caches.
+        kept = kept[np.argsort(-rows_with[kept], kind="stable")]
+        if self.max_features:
+            kept = kept[: self.max_features]
         self.kept_ = kept.astype(np.uint32)
         self.idf_ = (np.log((1 + rows) / (1 + rows_with[self.kept_])) + 1).astype(np.float32)
         return self
@@ -136,7 +139,8 @@ class HashedNgrams:
     def weigh(self, blocks: list[HashedBlock], release: bool = False) -> sparse.csr_matrix:
         """The weighted matrix of hashed rows; a feature that was not kept is left out.
 
-        With `release`, each block is taken out of the list once it is in the matrix: the two never lie in memory whole.
+        With `release`, each block is taken out of the list once it is in the matrix: the two never lie in
+        memory whole.
         """
         feature_of = self._feature_of()
         weights = np.array([field.weight for field in self.fields], np.float32)

@@ -1,12 +1,13 @@
-"""The backbone: one linear classifier a category over sparse rows, trained only against the categories that rival it.
+"""The backbone: one linear classifier a category on sparse rows, trained only against those that rival it.
 
-Each class minimises 1/2 |w|^2 + cost x sum of squared hinge losses, class against the rest, by dual coordinate
-descent with shrinking (Hsieh et al. 2008, "A Dual Coordinate Descent Method for Large-scale Linear SVM"). Visiting
-every row for every class is what makes that slow with thousands of categories, and nearly all visits are to rows
-that the class already keeps far away. So it works on an active set (the idea of cutting planes; compare
-teacher-forced and matcher-aware negatives in PECOS, Yu et al. 2022, arXiv:2010.05878): class centroids name the first
-rivals of each row, the problem is solved on those, the solution names the next rivals, and it is solved again from
-where it stood. Small weights are dropped and the rest kept in half precision: a model is a few million weights.
+Each class minimises 1/2 |w|^2 + cost x sum of squared hinge losses, class against the rest, by dual
+coordinate descent with shrinking (Hsieh et al. 2008, "A Dual Coordinate Descent Method for Large-scale Linear
+SVM"). Visiting every row for every class is what makes that slow with thousands of categories, and nearly all
+visits are to rows that the class already keeps far away. So it works on an active set (the idea of cutting
+planes; compare teacher-forced and matcher-aware negatives in PECOS, Yu et al. 2022, arXiv:2010.05878): class
+centroids name the first rivals of each row, the problem is solved on those, the solution names the next
+rivals, and it is solved again from where it stood. Small weights are dropped and the rest kept in half
+precision: a model is a few million weights.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -29,7 +31,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Round:
-    """One round of the active set: add each row's rivals that score above `above` (at most `rivals`), then solve."""
+    """A round of the active set: add each row's rivals that score above `above`, at most `rivals`; solve."""
 
     above: float
     rivals: int
@@ -51,9 +53,10 @@ class LinearLearner:
     smallest: weights below this size are dropped.
     threads: for fitting; classes and rows are shared among that many, and the result does not depend on it.
 
-    After fitting: `posts_` int64 [features + 1], `classes_` int32 and `weights_` float32 (values that float16 can
-    hold), the weights by feature; `heavy_` int8 [heavy, classes] and `scales_` float32 [heavy], those of the features
-    `heavy_features_` int32; `bias_` float32 [classes].
+    After fitting: `posts_` int64 [features + 1], `classes_` int32 and `weights_` float32 (values that float16
+    can hold), the weights by feature; `heavy_` int8 [heavy, classes] and `scales_` float32 [heavy], those of
+    the features `heavy_features_` int32; `bias_` float32 [classes].
+
     """
 
     def __init__(self, *, cost: float = 0.8, smallest: float = 0.02, threads: int = 1) -> None:
@@ -62,9 +65,9 @@ class LinearLearner:
         self.threads = threads
 
     def fit(self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> LinearLearner:
-        """Learn from rows float32 [rows, features] of codes y [rows] in range(classes); a class may have no row."""
+        """Learn from rows float32 [rows, features] of codes y [rows] < `classes`; a class may have no row."""
         active = _ActiveSet.of_own_rows(y, classes)
-        squares = np.asarray(X.multiply(X).sum(axis=1), np.float32).ravel() + np.float32(1)
+        squares = np.concatenate([_squares(X[run.start : run.stop]) for run in _runs(len(y), 50_000)])
         self._keep(_centroids(X, y, classes), np.zeros(classes, np.float32))
         for number, step in enumerate(_ROUNDS):
             if number < len(_ROUNDS) - 1:
@@ -74,11 +77,11 @@ class LinearLearner:
         return self
 
     def scores(self, X: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Margins + 1, float32 [rows, classes]: about 2 on the right class, 0 on all others; on the calling thread."""
+        """Margins + 1, float32 [rows, classes]: about 2 on the right class, else 0; on the calling thread."""
         out = np.empty((X.shape[0], len(self.bias_)), np.float32)
         kernels.score_rows(
-            X.indptr.astype(np.int64, copy=False), X.indices, X.data, self.posts_, self.classes_, self.weights_,
-            self._heavy_of, self.heavy_, self.scales_, self.bias_ + np.float32(1), out,
+            X.indptr.astype(np.int64, copy=False), X.indices, X.data, self.posts_, self.classes_,
+            self.weights_, self._heavy_of, self.heavy_, self.scales_, self.bias_ + np.float32(1), out,
         )  # fmt: skip
         return out
 
@@ -109,18 +112,19 @@ class LinearLearner:
         return self
 
     def costs(self, positives: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Cost of each class, float32 [classes]: a class of few products has to be fitted closer to be found at all.
+        """Cost of each class, float32 [classes]: one of few products has to be fitted closer to be found.
 
-        The form and the factor 7 are measured: on catalogues with long tails it is worth 1 point of weighted and 1.5 of
-        macro F1 over one cost for all, and on even ones it changes nothing beyond noise.
+        The form and the factor 7 are measured: on catalogues with long tails it is worth 1 point of weighted
+        and 1.5 of macro F1 over one cost for all, and on even ones it changes nothing beyond noise.
         """
         return (self.cost * (1 + 7 / np.sqrt(np.maximum(positives, 1)))).astype(np.float32)
 
     def _keep(self, weights: sparse.csr_matrix, bias: NDArray[np.float32]) -> None:
-        """Store the weights by feature, rounded now to what the model folder holds, so that saving loses nothing.
+        """Store the weights by feature, rounded as in the model folder, so that saving loses nothing.
 
-        Most of the work of scoring is on features that many classes weigh. Those are laid out dense in 8 bits with one
-        scale a feature: a quarter of the memory to fetch, and whole vectors to add. The rest stays sparse in 16 bits.
+        Most of the work of scoring is on features that many classes weigh. Those are laid out dense in 8 bits
+        with one scale a feature: a quarter of the memory to fetch, and whole vectors to add. The rest stays
+        sparse in 16 bits.
         """
         classes = len(bias)
         by_feature = weights.tocsc()
@@ -156,7 +160,8 @@ class LinearLearner:
             found = np.empty(len(run), np.int32)
             kernels.find_rivals(
                 indptr, X.indices, X.data, run.start, y, self.posts_, self.classes_, self.weights_,
-                self._heavy_of, self.heavy_, self.scales_, self.bias_, np.float32(step.above), most, rivals, found,
+                self._heavy_of, self.heavy_, self.scales_, self.bias_, np.float32(step.above), most, rivals,
+                found,
             )  # fmt: skip
             named = np.arange(most) < found[:, None]
             row = np.broadcast_to(np.arange(run.start, run.stop, dtype=np.int64)[:, None], rivals.shape)
@@ -236,7 +241,7 @@ class _ActiveSet:
         """The classes in runs of about equal work; how they are cut does not touch the result."""
         cuts = np.searchsorted(self.starts, np.linspace(0, self.starts[-1], parts + 1)[1:-1]).tolist()
         edges = sorted({0, len(self.positives), *(min(c, len(self.positives)) for c in cuts)})
-        return [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        return [range(a, b) for a, b in pairwise(edges)]
 
 
 def _centroids(X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> sparse.csr_matrix:
@@ -262,6 +267,12 @@ def _centroids(X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> spar
         values[values < np.partition(values, -_CENTROID_FEATURES)[-_CENTROID_FEATURES]] = 0
     sums.eliminate_zeros()
     return sums
+
+
+def _squares(X: sparse.csr_matrix) -> NDArray[np.float32]:
+    """Squared length of each row with its constant feature, float32 [rows]."""
+    lengths: NDArray[np.float32] = np.asarray(X.multiply(X).sum(axis=1), np.float32).ravel() + np.float32(1)
+    return lengths
 
 
 def _runs(rows: int, size: int) -> list[range]:

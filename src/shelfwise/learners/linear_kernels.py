@@ -1,7 +1,8 @@
-"""Compiled kernels behind `linear`: solve one class at a time, find the classes that rival the right one, score rows.
+"""Compiled kernels behind `linear`: solve one class at a time, find the rivals of the right one, score rows.
 
-All of them hold no lock and write only what belongs to their own rows or classes, so that threads give the same bits
-in any number. A row is `indices[indptr[i]:indptr[i+1]]` with `values`; every row also has a constant feature, the bias.
+All of them hold no lock and write only what belongs to their own rows or classes, so that threads give the
+same bits in any number. A row is `indices[indptr[i]:indptr[i+1]]` with `values`; every row also has a
+constant feature, the bias.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ def _dot(w, indices, values, begin, end):  # type: ignore[no-untyped-def]
 def _solve_class(indptr, indices, values, squares, rows, positives, alphas, cost, passes, tolerance, w, seed):  # type: ignore[no-untyped-def]
     """Dual coordinate descent for one class on its active rows; the first `positives` rows are its own.
 
-    Starts from `alphas` and leaves the solution there and in `w` (zero on entry). Returns the bias. The bias starts
-    at -1, the margin that a row far from the class should have: rows that share nothing with the class are then
-    already satisfied and need not be visited at all.
+    Starts from `alphas` and leaves the solution there and in `w` (zero on entry). Returns the bias. The bias
+    starts at -1, the margin that a row far from the class should have: rows that share nothing with the class
+    are then already satisfied and need not be visited at all.
     """
     bias = np.float32(-1)
     diagonal = np.float32(0.5) / cost
@@ -98,7 +99,7 @@ def _pack(w, smallest, features, weights, used):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def solve_classes(
+def solve_classes(  # type: ignore[no-untyped-def]
     indptr,
     indices,
     values,
@@ -113,10 +114,11 @@ def solve_classes(
     smallest,
     width,
     bias,
-):  # type: ignore[no-untyped-def]  # noqa: E501
+):
     """Solve a run of classes; class c has the active rows rows[starts[c]:starts[c+1]].
 
-    Returns (features int32, weights float32, sizes int64 [classes]) of the weights that are kept; writes `bias`.
+    Returns (features int32, weights float32, sizes int64 [classes]) of the weights that are kept; writes
+    `bias`.
     """
     w = np.zeros(width, np.float32)
     room = np.int64(1 << 16)
@@ -127,8 +129,8 @@ def solve_classes(
     for c in range(len(positives)):
         a, e = starts[c], starts[c + 1]
         bias[c] = _solve_class(
-            indptr, indices, values, squares, rows[a:e], positives[c], alphas[a:e], costs[c], passes, tolerance, w,
-            np.int64(e - a),
+            indptr, indices, values, squares, rows[a:e], positives[c], alphas[a:e], costs[c], passes,
+            tolerance, w, np.int64(e - a),
         )  # fmt: skip
         needed = used
         for f in range(width):
@@ -150,7 +152,7 @@ def solve_classes(
 
 @compiled(inline="always")
 def _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
-    """Scores of row r: features that many classes weigh come from dense rows, which whole vectors are added of."""
+    """Scores of row r: features that many classes weigh come from dense rows, added as whole vectors."""
     scores[:] = bias
     for k in range(indptr[r], indptr[r + 1]):
         v = values[k]
@@ -166,7 +168,7 @@ def _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy,
 
 
 @compiled
-def find_rivals(
+def find_rivals(  # type: ignore[no-untyped-def]
     indptr,
     indices,
     values,
@@ -183,11 +185,12 @@ def find_rivals(
     most,
     rivals,
     found,
-):  # type: ignore[no-untyped-def]  # noqa: E501
+):
     """For each row the classes that score higher than `above`, at most `most` of them, never its own.
 
-    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`, or the row heavy[heavy_of[f]] times its scale. Row r of
-    the output is row first + r of the matrix. Written: rivals int32 [rows, most], found int32 [rows].
+    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`, or the row heavy[heavy_of[f]]
+    times its scale. Row r of the output is row first + r of the matrix. Written: rivals int32 [rows, most],
+    found int32 [rows].
     """
     scores = np.empty(len(bias), np.float32)
     over = np.empty(len(bias), np.int32)
