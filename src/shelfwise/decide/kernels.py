@@ -36,7 +36,8 @@ def chain_rows(values, best, order, node_of_label, parent, chains, chain):  # ty
     """
     sums = np.empty(len(parent), np.float32)
     for r in range(len(values)):
-        sums[:] = 0
+        for node in range(len(sums)):
+            sums[node] = 0
         for k in range(len(order)):
             sums[node_of_label[order[k]]] += values[r, order[k]]
         for node in range(len(parent) - 1, -1, -1):

@@ -66,6 +66,7 @@ class LinearLearner:
 
     def fit(self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> LinearLearner:
         """Learn from rows float32 [rows, features] of codes y [rows] < `classes`; a class may have no row."""
+        y = np.array(y, np.int32)  # a copy: read-only arrays would be one more type to compile for
         active = _ActiveSet.of_own_rows(y, classes)
         squares = np.concatenate([_squares(X[run.start : run.stop]) for run in _runs(len(y), 50_000)])
         self._keep(_centroids(X, y, classes), np.zeros(classes, np.float32))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shelfwise.features.compiled import compiled
+from shelfwise.features.compiled import compiled, nth_largest
 
 _LCG = np.int64(6364136223846793005)  # Knuth's MMIX generator: the order of visits needs no better one
 _LCG_STEP = np.int64(1442695040888963407)
@@ -140,10 +140,11 @@ def solve_classes(  # type: ignore[no-untyped-def]
             while needed > room:
                 room *= 2
             grown = np.empty(room, np.int32)
-            grown[:used] = features[:used]
-            features = grown
             grown_weights = np.empty(room, np.float32)
-            grown_weights[:used] = weights[:used]
+            for k in range(used):  # (assigning slices would compile numpy's messages about shapes)
+                grown[k] = features[k]
+                grown_weights[k] = weights[k]
+            features = grown
             weights = grown_weights
         sizes[c] = _pack(w, smallest, features, weights, used) - used
         used = needed
@@ -153,7 +154,8 @@ def solve_classes(  # type: ignore[no-untyped-def]
 @compiled(inline="always")
 def _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
     """Scores of row r: features that many classes weigh come from dense rows, added as whole vectors."""
-    scores[:] = bias
+    for c in range(len(scores)):  # (assigning the slice would compile numpy's messages about shapes)
+        scores[c] = bias[c]
     for k in range(indptr[r], indptr[r + 1]):
         v = values[k]
         h = heavy_of[indices[k]]
@@ -209,7 +211,7 @@ def find_rivals(  # type: ignore[no-untyped-def]
         bar = np.float32(above)
         ties = n  # how many that are just at the bar find room; those above it all do
         if n > most:
-            bar = np.partition(over_scores[:n], n - most)[n - most]
+            bar = nth_largest(over_scores[:n].copy(), most)
             ties = most
             for k in range(n):
                 if over_scores[k] > bar:

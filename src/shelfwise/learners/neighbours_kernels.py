@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shelfwise.features.compiled import compiled
+from shelfwise.features.compiled import compiled, nth_largest
 
 
 @compiled
@@ -16,7 +16,7 @@ def cut_rows(indptr, indices, values, width, features, kept, sizes):  # type: ig
         before = used
         bar = np.float32(-1)
         if end - begin > width:
-            bar = np.partition(values[begin:end], end - begin - width)[end - begin - width]
+            bar = nth_largest(values[begin:end].copy(), width)
         above = 0
         for k in range(begin, end):
             if values[k] > bar:
