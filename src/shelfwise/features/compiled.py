@@ -20,7 +20,7 @@ def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 @compiled
 def nth_largest(values, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """The n-th largest (from 1) of `values`, which are reordered: quickselect (Hoare 1961), pivot in the middle.
+    """The n-th largest (from 1) of `values`, which are reordered: quickselect (Hoare 1961).
 
     numpy's `partition` would do, but takes five seconds to compile, most of the first run.
     """
