@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.catalogue.taxonomy import Taxonomy
-from shelfwise.decide.fusion import Fusion
+from shelfwise.decide.fusion import DEPARTMENTS, Fusion
 from shelfwise.predictions import EVIDENCE
 from shelfwise.scoring import probabilities_of
 from shelfwise.view import Views
@@ -99,7 +99,8 @@ def _ask_views(
     products: pl.DataFrame, views: Views, fusion: Fusion, taxonomy: Taxonomy
 ) -> list[list[dict[str, object]]]:
     """What each view alone would answer, and how surely if it spoke for all of them."""
-    scores = views.scores(products)
+    # Departments answer with no category of their own.
+    scores = views.scores(products, [name for name in views.names if name != DEPARTMENTS])
     votes: list[list[dict[str, object]]] = [[] for _ in range(products.height)]
     for name, part in scores.by_view.items():
         alone = Fusion({name: 1.0}, fusion.sharpness, fusion.prior)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from shelfwise.catalogue.duplicates import group_near_duplicates
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.categorizer import Categorizer
+from shelfwise.decide.fusion import DEPARTMENTS
 from shelfwise.errors import CatalogueError
 from shelfwise.evaluate.outcome import Outcome, PromiseOutcome
 from shelfwise.predictions import Answers, answer, withhold
@@ -89,7 +90,9 @@ def _ask(model: Categorizer, block: pl.DataFrame) -> tuple[NDArray[np.float32], 
     used = views.scores(block, fusion.views)
     answers = _best_of(used) | (_best_of(views.scores(block, silent)) if silent else {})
     # As in `scoring.probabilities_of`: a view without a vote does not say either whether there is any text.
-    return fusion.mix(used.by_view, used.present(fusion.views)), {name: answers[name] for name in views.names}
+    return fusion.mix(used.by_view, used.present(fusion.views)), {
+        name: answers[name] for name in views.names if name != DEPARTMENTS
+    }
 
 
 def _best_of(scores: ViewScores) -> dict[str, _Codes]:
