@@ -222,21 +222,44 @@ class _ActiveSet:
         return _ActiveSet(rows, np.zeros(len(rows), np.float32), starts, positives)
 
     def with_rivals(self, pairs: NDArray[np.int64], y: NDArray[np.int32]) -> _ActiveSet:
-        """The set with more (class, row) pairs; those that it has already keep their dual variable."""
-        n, classes = len(y), len(self.positives)
-        owner = np.repeat(np.arange(classes, dtype=np.int64), np.diff(self.starts))
-        known = owner * n + self.rows
-        known_order = np.argsort(known, kind="stable")
+        """The set with more (class, row) pairs, as class * rows + row; known ones keep their alphas.
+
+        Some classes at a time: sorting needs several times the memory of what is sorted.
+        """
+        classes = len(self.positives)
+        step = -(-classes // 16)
         pairs = np.sort(pairs)
-        at = np.searchsorted(known, pairs, sorter=known_order)
-        at[at == len(known)] = 0
-        pairs = pairs[known[known_order[at]] != pairs]
+        parts = []
+        for first in range(0, classes, step):
+            last = min(first + step, classes)
+            begin, end = np.searchsorted(pairs, [first * len(y), last * len(y)])
+            parts.append(self._merge(first, last, pairs[begin:end], y))
+        return _ActiveSet(
+            np.concatenate([rows for rows, _, _ in parts]),
+            np.concatenate([alphas for _, alphas, _ in parts]),
+            np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, _, sizes in parts]))]),
+            self.positives,
+        )
+
+    def _merge(
+        self, first: int, last: int, pairs: NDArray[np.int64], y: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+        """Rows and dual variables of the classes first..last, and how many each class has; own rows first."""
+        n = len(y)
+        inside = slice(self.starts[first], self.starts[last])
+        owner = np.repeat(np.arange(first, last, dtype=np.int64), np.diff(self.starts[first : last + 1]))
+        known = owner * n + self.rows[inside]
+        known_order = np.argsort(known, kind="stable")
+        if len(known):
+            at = np.searchsorted(known, pairs, sorter=known_order)
+            at[at == len(known)] = 0
+            pairs = pairs[known[known_order[at]] != pairs]
         every = np.concatenate([known, pairs])
-        alphas = np.concatenate([self.alphas, np.zeros(len(pairs), np.float32)])
-        cls, row = every // n, (every % n).astype(np.int32)
-        order = np.lexsort((row, y[row] != cls, cls))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(cls, minlength=classes))])
-        return _ActiveSet(row[order], alphas[order], starts, self.positives)
+        alphas = np.concatenate([self.alphas[inside], np.zeros(len(pairs), np.float32)])
+        owner, row = every // n, (every % n).astype(np.int32)
+        order = np.lexsort((row, y[row] != owner, owner))
+        sizes = np.bincount(owner - first, minlength=last - first)
+        return row[order], alphas[order], sizes
 
     def runs(self, parts: int) -> list[range]:
         """The classes in runs of about equal work; how they are cut does not touch the result."""
