@@ -293,3 +293,12 @@ def test_mixing_and_fitting_leave_the_scores_alone():
     before = {name: part.tobytes() for name, part in scores.items()}
     mix(replace(fit_fusion(scores, y, even(80)), backing=0.3), scores)
     assert {name: part.tobytes() for name, part in scores.items()} == before
+
+
+def test_the_order_in_which_shares_are_stored_does_not_change_a_bit():
+    rng = np.random.default_rng(3)
+    scores = {name: rng.random((50, 7), np.float32) for name in ("ngrams", "words", "neighbours")}
+    shares = {"ngrams": 0.63, "words": 0.23, "neighbours": 0.14}
+    present, prior = np.ones(50, bool), np.full(7, 1 / 7, np.float32)
+    kept = Fusion(dict(sorted(shares.items())), 2.5, prior).mix(scores, present)
+    assert Fusion(shares, 2.5, prior).mix(scores, present).tobytes() == kept.tobytes()

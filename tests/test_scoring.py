@@ -112,7 +112,7 @@ def test_probabilities_are_the_mix_of_the_views_that_have_a_say(views, backing, 
     monkeypatch.setattr(
         Views, "scores", lambda self, rows, names: computed.append(names) or original(self, rows, names)
     )
-    assert probabilities_of(views, fused, products).tobytes() == mixed.tobytes()
+    assert probabilities_of(views, fused, products)[0].tobytes() == mixed.tobytes()
     assert computed == [fused.views]
     assert (mixed.argmax(axis=1) == np.arange(20) % 3).all()
 
@@ -120,6 +120,7 @@ def test_probabilities_are_the_mix_of_the_views_that_have_a_say(views, backing, 
 def test_products_without_a_known_word_get_the_prior(views):
     prior = np.array([0.5, 0.3, 0.2], np.float32)
     products = shop(3).with_columns(title=pl.Series(["qqq", "", "leather shoe"]))
-    p = probabilities_of(views, Fusion({"words": 1.0}, 3.0, prior), products)
+    p, present = probabilities_of(views, Fusion({"words": 1.0}, 3.0, prior), products)
     assert p[:2].tolist() == [prior.tolist()] * 2
+    assert present.tolist() == [False, False, True]
     assert p[2].argmax() == 0

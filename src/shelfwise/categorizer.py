@@ -102,7 +102,9 @@ class Categorizer:
         For large catalogues use `predict_batches`: this array is rows x categories.
         """
         products = self.products(_source(catalogue))
-        blocks = map_blocks(self._probabilities, products, len(self.taxonomy_.labels), self.threads)
+        blocks = map_blocks(
+            lambda block: self._ask(block)[0], products, len(self.taxonomy_.labels), self.threads
+        )
         parts = list(blocks) or [np.empty((0, len(self.taxonomy_.labels)), np.float32)]
         return np.concatenate(parts)
 
@@ -152,6 +154,7 @@ class Categorizer:
         source = _source(catalogue)
         if any(path.resolve() == file.resolve() for file in source.files):
             raise CatalogueError(f"{path} is the catalogue itself; write the predictions to another file")
+        self.thresholds(options.promise)  # refused before anything is written
         return write_tables(
             self.predict_batches(source, options, split=split), path, options.form, notify_rows
         )
@@ -203,7 +206,7 @@ class Categorizer:
                 "or take a model folder with shelfwise.load"
             )
 
-    def _probabilities(self, products: pl.DataFrame) -> NDArray[np.float32]:
+    def _ask(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         return probabilities_of(self.views_, self.decision_.fusion, products)
 
     def _predict(
@@ -212,8 +215,9 @@ class Categorizer:
         asked = Witnesses(self.views_, self.decision_.fusion, self.taxonomy_, self.neighbours_)
 
         def work(block: pl.DataFrame) -> pl.DataFrame:
-            answers = answer(self._probabilities(block), self.taxonomy_, options.top, thresholds)
-            answers = withhold(answers, (block["status"] == "ok").to_numpy())
+            probabilities, present = self._ask(block)
+            answers = answer(probabilities, self.taxonomy_, options.top, thresholds)
+            answers = withhold(answers, present & (block["status"] == "ok").to_numpy())
             table = to_table(block, answers, self.taxonomy_)
             if not options.explain:
                 return table

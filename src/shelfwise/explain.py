@@ -53,7 +53,7 @@ def _weigh_words(
     for row, code in zip(table.iter_rows(named=True), codes.tolist(), strict=True):
         pieces = [(field, piece) for field in fields for piece in _pieces(field, row[field])][:_WORDS]
         variants = [row, *({**row, field: _without(field, row[field], piece)} for field, piece in pieces)]
-        p = probabilities_of(views, fusion, pl.DataFrame(variants, schema=table.schema))[:, code].astype(
+        p = probabilities_of(views, fusion, pl.DataFrame(variants, schema=table.schema))[0][:, code].astype(
             float
         )
         odds = np.log(np.clip(p, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(p, 1e-6, 1 - 1e-6))

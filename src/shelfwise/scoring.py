@@ -33,10 +33,13 @@ def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> ViewS
     return ViewScores.joined(parts)
 
 
-def probabilities_of(views: Views, fusion: Fusion, products: pl.DataFrame) -> NDArray[np.float32]:
-    """Probabilities float32 [products, categories] of one block of products."""
+def probabilities_of(
+    views: Views, fusion: Fusion, products: pl.DataFrame
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Probabilities float32 [products, categories] of a block, and where any view had something to go by."""
     scores = views.scores(products, fusion.views)
-    return fusion.mix(scores.by_view, scores.present(fusion.views))
+    present = scores.present(fusion.views)
+    return fusion.mix(scores.by_view, present), present
 
 
 def map_blocks(

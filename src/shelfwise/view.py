@@ -51,10 +51,10 @@ class Views:
     """The views of a catalogue's text.
 
     "ngrams" and "words" are linear on all n-grams and on whole words alone: they err differently, and their
-    mean is better than either. "departments" is linear on the n-grams, but knows the shelves of the top level
-    only and gives each category its department's score: what categories of a few products cannot learn, their
-    department can (on a long tail worth 0.5 points of weighted and macro F1). "neighbours" is the vote of the
-    most similar products.
+    mean is better than either. "departments" is linear on the n-grams, but knows the shelves of the top
+    level only and gives each category its department's score: what categories of a few products cannot
+    learn, their department can (on a long tail worth 0.6 points of weighted and 0.5 of macro F1).
+    "neighbours" is the vote of the most similar products.
 
     Parameters
     ----------
@@ -112,10 +112,11 @@ class Views:
         names = tuple(names or self.names)
         blocks = self.blocks(products, names)
         heard = {name: np.diff(block.indptr) > 0 for name, block in blocks.items()}
-        return ViewScores(
-            {name: self._score(name, blocks[_BLOCK_OF[name]]) for name in names},
-            {name: heard[_BLOCK_OF[name]] for name in names},
-        )
+        by_view = {name: self._score(name, blocks[_BLOCK_OF[name]]) for name in names}
+        speaks = {name: heard[_BLOCK_OF[name]] for name in names}
+        if "neighbours" in by_view:  # words that are known need not be shared with any product that was kept
+            speaks["neighbours"] = by_view["neighbours"].max(axis=1, initial=0) > 0
+        return ViewScores(by_view, speaks)
 
     def blocks(self, products: pl.DataFrame, names: Sequence[str]) -> dict[str, sparse.csr_matrix]:
         """The feature blocks that the named views read."""
@@ -154,7 +155,7 @@ class Views:
         if name == "neighbours":
             return self.neighbours.scores(block)
         scores = self.linear[name].scores(block)
-        return scores[:, self.departments] if name == "departments" else scores
+        return np.take(scores, self.departments, axis=1) if name == "departments" else scores
 
 
 def _below(tensors: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, NDArray[np.generic]]:

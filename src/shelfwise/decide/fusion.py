@@ -18,7 +18,7 @@ categories are many and rare).
 
 The view of the departments says the same of all categories of one department, so it does not belong into the
 pool: it is a factor of its own, (d(c) + 0.05) ** backing, fitted like the shares and left out when it helps
-nobody. A share may come out as nothing, and such a view is never computed again.
+nobody. A share may come out as nothing, and such a view is not asked when predicting.
 """
 
 from __future__ import annotations
@@ -35,6 +35,20 @@ DEPARTMENTS = "departments"
 _FLOOR = 0.05
 _BACKINGS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 _CANDIDATES = 32
+_BACKING_WORTH = 0.003
+"""The same for the departments' backing, which can make confidences sort worse; promises pay for that in coverage.
+
+At 95 % precision instacart went from 28 % accepted to 5 % for one more right answer in a thousand.
+"""
+_CALIBRATION_CELLS = 6_000_000
+_SHARPNESS = (0.05, 50.0)
+_WORTH = 0.0003
+"""A view stays when without it that share of the out-of-fold answers would be wrong that is right with it."""
+_BACKING_WORTH = 0.003
+"""The same for the departments' backing, which can make confidences sort worse; promises pay for that in coverage.
+
+At 95 % precision instacart went from 28 % accepted to 5 % for one more right answer in a thousand.
+"""
 _CALIBRATION_CELLS = 6_000_000
 _SHARPNESS = (0.05, 50.0)
 _WORTH = 0.0003
@@ -82,7 +96,7 @@ def _logs(
     if not shares:
         raise ValueError("a fusion needs at least one view")
     logs: NDArray[np.float32] | None = None
-    for name, share in shares.items():
+    for name, share in sorted(shares.items()):  # sums in one order, however the shares were stored
         part = scores[name] * np.float32(share)
         logs = part if logs is None else np.add(logs, part, out=logs)
     assert logs is not None
@@ -250,7 +264,7 @@ class _Problem:
             mixed -= mixed.max(axis=1, keepdims=True)
             right.append(float((np.exp(mixed[:, 0]) / np.exp(mixed).sum(axis=1)).mean()))
         best = int(np.argmax(right))
-        return _BACKINGS[best] if right[best] > right[0] + _WORTH else 0.0
+        return _BACKINGS[best] if right[best] > right[0] + _BACKING_WORTH else 0.0
 
     def _loss(
         self, x: NDArray[np.float64], keep: NDArray[np.bool_], right: bool

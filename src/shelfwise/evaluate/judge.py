@@ -39,9 +39,9 @@ def judge(
     thresholds = model.thresholds(promise)
 
     def work(block: pl.DataFrame) -> tuple[Answers, dict[str, _Codes]]:
-        mixed, alone = _ask(model, block)
+        mixed, present, alone = _ask(model, block)
         answers = answer(mixed, model.taxonomy_, _TOP, thresholds)
-        return withhold(answers, (block["status"] == "ok").to_numpy()), alone
+        return withhold(answers, present & (block["status"] == "ok").to_numpy()), alone
 
     parts = list(map_blocks(work, products, len(model.taxonomy_.labels), model.threads))
     answers = [part for part, _ in parts]
@@ -83,16 +83,18 @@ def _promised(promise: float, answers: list[Answers]) -> PromiseOutcome:
     )
 
 
-def _ask(model: Categorizer, block: pl.DataFrame) -> tuple[NDArray[np.float32], dict[str, _Codes]]:
-    """Probabilities of a block, and what each view alone would answer (-1: it had nothing to go by)."""
+def _ask(
+    model: Categorizer, block: pl.DataFrame
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, _Codes]]:
+    """Probabilities of a block, where they stand on anything, and each view's own answer (-1: nothing)."""
     views, fusion = model.views_, model.decision_.fusion
     silent = tuple(name for name in views.names if name not in fusion.views)
     used = views.scores(block, fusion.views)
     answers = _best_of(used) | (_best_of(views.scores(block, silent)) if silent else {})
     # As in `scoring.probabilities_of`: a view without a vote does not say either whether there is any text.
-    return fusion.mix(used.by_view, used.present(fusion.views)), {
-        name: answers[name] for name in views.names if name != DEPARTMENTS
-    }
+    present = used.present(fusion.views)
+    alone = {name: answers[name] for name in views.names if name != DEPARTMENTS}
+    return fusion.mix(used.by_view, present), present, alone
 
 
 def _best_of(scores: ViewScores) -> dict[str, _Codes]:
