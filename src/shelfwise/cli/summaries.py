@@ -85,7 +85,7 @@ def show_training(console: Console, told: Training, steps: Sequence[str]) -> Non
     above = f" (on the levels above: {levels})" if levels else ""
     sure = f"confidence was {percent(tested['mean_confidence'])} on average"
     lines(console, [f"{percent(tested['accuracy'])} landed on exactly the right shelf{above}; {sure}."])
-    lines(console, [f"Weights: {', '.join(f'{name} {w:.2f}' for name, w in told.view_weights.items())}."])
+    lines(console, [f"Shares: {', '.join(f'{name} {w:.2f}' for name, w in told.view_weights.items())}."])
     heading(console, "What can be promised")
     columns = [">precision", ">accepted", ">or a parent shelf", "from confidence, or why not"]
     table(console, columns, [_promise_row(promise) for promise in told.promises], wrap=True)

@@ -1,9 +1,8 @@
 """The vote of the most similar labelled products, by cosine over their strongest n-grams.
 
-Alone it is weaker than the linear learner; it answers for categories with one or two products, it is the
-evidence that a person understands at once ("these are the most similar products, and where they stand"), and
-rows can be added without training. Rows are cut to their strongest features, so that the index stays small
-and rare words decide.
+Alone it is weaker than the linear learner; it answers for categories with one or two products, and it is the
+evidence that a person understands at once ("these are the most similar products, and where they stand"). Rows
+are cut to their strongest features, so that the index stays small and rare words decide.
 """
 
 from __future__ import annotations
