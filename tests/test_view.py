@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfwise.catalogue.products import TEXT_FIELDS
+from shelfwise.errors import ModelError
 from shelfwise.recipe import Recipe
 from shelfwise.view import Views, ViewScores, _spread
 
@@ -204,3 +205,20 @@ def test_the_seed_chooses_the_rows():
     assert _spread(y, 20, 0).tolist() == _spread(y, 20, 0).tolist()
     assert _spread(y, 20, 0).tolist() != _spread(y, 20, 1).tolist()
     assert _spread(y, 20, 0).tolist() != list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("linear.ngrams.heavy_features", 1 << 20),
+        ("neighbours.rows", 90),
+        ("neighbours.y", 3),
+        ("ngrams.kept", 1 << 20),
+        ("linear.words.sizes", 1 << 20),
+    ],
+)
+def test_arrays_that_point_outside_are_refused(views, name, value):
+    tensors = {key: array.copy() for key, array in views.tensors().items()}
+    tensors[name][-1] = value
+    with pytest.raises(ModelError, match="do not fit"):
+        Views(views.recipe, FIELDS).restore(tensors)

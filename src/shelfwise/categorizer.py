@@ -283,7 +283,7 @@ class Categorizer:
             model.renamed_ = dict(state["renamed"])
             model.counts_ = np.array(state["counts"], np.int64)
             tensors = artifact.from_safetensors(files["views.safetensors"])
-            model.views_ = Views(model.recipe, state["fields"], model.threads).restore(tensors)
+            model.views_ = Views(model.recipe, state["fields"]).restore(tensors)
             model.neighbours_ = pl.DataFrame(
                 {
                     column: artifact.unpack_texts(

@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from shelfwise.errors import ModelError
 from shelfwise.features.text import TextFeatures
 from shelfwise.learners.linear import LinearLearner
 from shelfwise.learners.neighbours import NeighboursLearner
@@ -137,6 +138,7 @@ class Views:
         """Take the state that `tensors` gave."""
         self.departments = tensors["departments"].astype(np.int32)
         self.classes = len(self.departments)
+        _check_arrays(tensors, self.recipe.text.bits)
         self.features.restore(tensors)
         for name in LINEAR:
             if state := _below(tensors, f"linear.{name}."):
@@ -156,6 +158,56 @@ class Views:
             return self.neighbours.scores(block)
         scores = self.linear[name].scores(block)
         return np.take(scores, self.departments, axis=1) if name == "departments" else scores
+
+
+def _check_arrays(tensors: Mapping[str, NDArray[np.generic]], bits: int) -> None:
+    """Raise ModelError unless every place that an array names is there.
+
+    Compiled kernels check no bounds: arrays from elsewhere could make them read or write anywhere.
+    """
+    departments = tensors["departments"]
+    features = {}
+    sound = departments.ndim == 1 and _within(departments, max(len(departments), 1))
+    for block in dict.fromkeys(_BLOCK_OF.values()):
+        kept, idf = tensors[f"{block}.kept"], tensors[f"{block}.idf"]
+        features[block] = len(kept)
+        sound = sound and kept.shape == idf.shape == (len(kept),) and _within(kept, 1 << bits)
+    for name in LINEAR:
+        if state := _below(tensors, f"linear.{name}."):
+            targets = int(departments.max()) + 1 if name == "departments" else len(departments)
+            heavy = state["heavy_features"]
+            sound = (
+                sound
+                and _adds_up(state["sizes"], features[_BLOCK_OF[name]], state["classes"], state["weights"])
+                and _within(state["classes"], targets)
+                and _within(heavy, features[_BLOCK_OF[name]])
+                and state["heavy"].shape == (len(heavy), targets)
+                and state["scales"].shape == (len(heavy),)
+                and state["bias"].shape == (targets,)
+            )
+    state = _below(tensors, "neighbours.")
+    sound = (
+        sound
+        and _adds_up(state["sizes"], features["ngrams"], state["rows"], state["weights"])
+        and _within(state["rows"], len(state["y"]))
+        and _within(state["y"], len(departments))
+    )
+    if not sound:
+        raise ModelError(
+            "the model's arrays do not fit each other: it is damaged, or was not made by Shelfwise"
+        )
+
+
+def _within(values: NDArray[np.generic], limit: int) -> bool:
+    return values.size == 0 or (int(values.min()) >= 0 and int(values.max()) < limit)
+
+
+def _adds_up(
+    sizes: NDArray[np.generic], features: int, places: NDArray[np.generic], values: NDArray[np.generic]
+) -> bool:
+    total = int(sizes.sum(dtype=np.int64))
+    counted = sizes.shape == (features,) and _within(sizes, 1 << 31)
+    return counted and places.shape == values.shape == (total,)
 
 
 def _below(tensors: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, NDArray[np.generic]]:
