@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.decision import Decision, Record, chain_of
 from shelfwise.decide.fusion import Fusion
+from shelfwise.decide.pool import Pool
 from shelfwise.decide.promise import choose_shelf
 from shelfwise.errors import ModelError, PromiseError
 
@@ -17,7 +18,7 @@ TREE = Taxonomy.build(
     ["Shoes > Men > Boots", "Shoes > Men > Pumps", "Shoes > Women", "Watches"], separator=" > "
 )
 BOOTS, PUMPS, WOMEN, WATCHES = range(4)
-FUSION = Fusion({"ngrams": 1.0}, 3.0, np.full(4, 0.25, np.float32))
+FUSION = Fusion(Pool({"ngrams": 1.0}, 3.0), np.full(4, 0.25, np.float32))
 
 
 def record_of(probabilities: list[list[float]], y: list[int]) -> Record:

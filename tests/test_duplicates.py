@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfwise.catalogue import duplicates
-from shelfwise.catalogue.duplicates import find_near_duplicates, group_near_duplicates
+from shelfwise.catalogue.duplicates import COMMON_ADDRESS, find_near_duplicates, group_near_duplicates
+from shelfwise.catalogue.picture_hashes import WIDTH, PictureHashes
 
 LOREM = " ".join(f"word{i}" for i in range(40))
 
@@ -147,3 +148,44 @@ def test_finds_what_comparing_all_pairs_finds(rows):
     expected = np.unique(brute_force(titles, descriptions), return_inverse=True)[1]
     same = lambda codes: np.equal.outer(codes, codes)  # noqa: E731
     assert np.array_equal(same(found), same(expected))
+
+
+def hashes(digests: list[str | None], bits: list[int] | None = None) -> PictureHashes:
+    """Pictures with these bytes; those with the same bits are nearly the same."""
+    count = len(digests)
+    tiny = np.tile(np.arange(WIDTH, dtype=np.uint8), (count, 1))
+    far = (np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) if bits is None else bits
+    telling = np.array([digest is not None for digest in digests])
+    return PictureHashes(tuple(digests), np.array(far, np.uint64), tiny, telling)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_same_picture_joins(quick: bool):
+    frame = products(["Mug", "Lamp", "Bag", "Vase", "Bowl"])
+    pictures = hashes(["x", "y", "x", None, None])
+    assert group_near_duplicates(frame, quick, pictures).tolist() == [0, 1, 0, 2, 3]
+    assert find_near_duplicates(frame, quick, pictures).joined["picture"] == 1
+    assert group_near_duplicates(frame, quick).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_nearly_the_same_picture_joins_and_goes_on_from_other_evidence():
+    frame = products(["Mug", "Lamp", "Mug", "Vase", "Bowl"])
+    pictures = hashes(["a", "b", "c", "d", "b"], [0, 2**40 - 1, 2**63, 2**63 + 1, 2**40 - 1])
+    assert group_near_duplicates(frame, True, pictures).tolist() == [0, 1, 0, 0, 1]
+
+
+def test_a_placeholder_picture_joins_nothing():
+    count = COMMON_ADDRESS + 1
+    frame = products([f"Thing {number}" for number in range(count + 2)])
+    same = ["nothing"] * count
+    assert len(set(group_near_duplicates(frame, True, hashes([*same, "p", "p"])))) == count + 1
+    few = hashes(["some"] * COMMON_ADDRESS + ["a", "b", "c"])
+    assert len(set(group_near_duplicates(frame, True, few))) == 4
+    chain = hashes([str(number) for number in range(count)] + ["1", "x"], [7] * (count + 1) + [2**60 - 1])
+    assert len(set(group_near_duplicates(frame, True, chain))) == count + 1
+
+
+def test_pictures_of_other_rows_are_refused():
+    with pytest.raises(ValueError, match="2 products but hashes of 1"):
+        group_near_duplicates(products(["a", "b"]), pictures=hashes(["x"]))
+    assert group_near_duplicates(products([]), pictures=hashes([])).tolist() == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from shelfwise.catalogue.inspect import inspect
+from shelfwise.catalogue.pictures import PictureFolder
 from shelfwise.catalogue.read import open_source
 from shelfwise.catalogue.roles import Roles, find_roles
 
@@ -79,3 +80,51 @@ def test_it_is_plain_json_and_works_on_no_rows(shop: pl.DataFrame):
     assert json.loads(json.dumps(plain)) == plain
     nothing = inspect(open_source(shop.clear()), find_roles(shop))
     assert (nothing.rows, nothing.html) == (0, 0.0)
+
+
+def test_pictures_are_looked_at(tmp_path: Path):
+    from PIL import Image
+
+    for row in range(12):
+        Image.new("RGB", (30 + row, 20), (20 * row, 0, 0)).save(tmp_path / f"{row}.png")
+    (tmp_path / "3.png").write_bytes((tmp_path / "2.png").read_bytes())
+    (tmp_path / "4.png").write_bytes(b"<html>no such picture</html>")
+    (tmp_path / "5.png").write_bytes((tmp_path / "5.png").read_bytes()[:50])
+    frame = pl.DataFrame(
+        {
+            "id": [*map(str, range(9)), "g", "10", "x"],
+            "title": [f"thing {row}" for row in range(12)],
+            "picture": [None] * 9 + ["gone.png", "../../etc/passwd", None],
+            "cat": ["a", "b"] * 6,
+        }
+    )
+    roles = Roles(product_id="id", title="title", image="picture", label="cat")
+    told = inspect(open_source(frame), roles, pictures=PictureFolder(tmp_path))
+    seen = told.pictures
+    assert seen is not None
+    assert (seen.report.found, seen.report.missing, seen.report.refused, seen.report.without) == (9, 1, 1, 1)
+    assert (seen.decoded, seen.formats, seen.unreadable) == (
+        9,
+        (("PNG", 7),),
+        (("not_a_picture", 1), ("truncated", 1)),
+    )
+    assert (seen.widths, seen.heights) == ((30, 32, 32, 36, 38), (20,) * 5)
+    assert (seen.compared, seen.repeated, seen.repeated_rows, seen.conflicting) == (9, 1, 2, 1)
+    said = " ".join(told.warnings)
+    for words in (
+        "1 name a picture that is not there (first: g)",
+        "outside the folder of pictures (first: 10)",
+        "2 of 9 pictures",
+        "4.png is a web page",
+        "1 pictures are on products of more than one category",
+    ):
+        assert words in said
+    assert json.loads(json.dumps(told.to_dict()))["pictures"]["report"]["found"] == 9
+
+
+def test_the_wrong_folder_of_pictures_is_noticed(shop: pl.DataFrame, tmp_path: Path):
+    (tmp_path / "other.jpg").touch()
+    told = inspect(open_source(shop), find_roles(shop), pictures=PictureFolder(tmp_path))
+    assert told.warnings[-1].startswith("No product has a picture")
+    assert "other.jpg" in told.warnings[-1]
+    assert look(shop).pictures is None

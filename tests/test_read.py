@@ -363,3 +363,13 @@ def test_a_real_catalogue_is_the_same_from_parquet_and_csv(real: Path, tmp_path:
     read = open_source(tmp_path / "a.csv")
     assert read.problems == []
     assert read.frame().fill_null("").equals(frame.fill_null(""))
+
+
+def test_the_catalogue_s_own_folder(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    for name in ("x.csv", "a/y.csv"):
+        (tmp_path / name).write_text("id,title\n1,Mug\n")
+    assert open_source(tmp_path / "a/y.csv").folder == tmp_path / "a"
+    assert open_source(tmp_path).folder == tmp_path
+    assert open_source(str(tmp_path / "*.csv")).folder == tmp_path
+    assert open_source(pl.DataFrame({"a": [1]})).folder is None

@@ -12,9 +12,10 @@ import pytest
 from shelfwise import scoring
 from shelfwise.catalogue.products import TEXT_FIELDS
 from shelfwise.decide.fusion import Fusion
+from shelfwise.decide.pool import Pool
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import block_rows, map_blocks, probabilities_of, score_in_blocks
-from shelfwise.view import Views
+from shelfwise.views.panel import Views
 
 NUMBERS = pl.DataFrame({"n": range(1000)})
 
@@ -104,9 +105,9 @@ def test_scores_do_not_depend_on_blocks_and_threads(views, rows, threads, monkey
 @pytest.mark.parametrize("backing", [0.0, 0.4])
 def test_probabilities_are_the_mix_of_the_views_that_have_a_say(views, backing, monkeypatch):
     products = shop(20)
-    fused = Fusion({"words": 0.75, "neighbours": 0.25}, 4.0, np.full(3, 1 / 3, np.float32), backing)
+    fused = Fusion(Pool({"words": 0.75, "neighbours": 0.25}, 4.0, backing), np.full(3, 1 / 3, np.float32))
     scores = views.scores(products)
-    mixed = fused.mix(scores.by_view, scores.present(fused.views))
+    mixed = fused.mix(scores.by_view, scores.speaks)
     computed = []
     original = Views.scores
     monkeypatch.setattr(
@@ -120,7 +121,7 @@ def test_probabilities_are_the_mix_of_the_views_that_have_a_say(views, backing, 
 def test_products_without_a_known_word_get_the_prior(views):
     prior = np.array([0.5, 0.3, 0.2], np.float32)
     products = shop(3).with_columns(title=pl.Series(["qqq", "", "leather shoe"]))
-    p, present = probabilities_of(views, Fusion({"words": 1.0}, 3.0, prior), products)
+    p, present = probabilities_of(views, Fusion(Pool({"words": 1.0}, 3.0), prior), products)
     assert p[:2].tolist() == [prior.tolist()] * 2
     assert present.tolist() == [False, False, True]
     assert p[2].argmax() == 0

@@ -12,11 +12,13 @@ from shelfwise import training
 from shelfwise.catalogue.read import open_source
 from shelfwise.categorizer import Categorizer, load
 from shelfwise.decide.fusion import Fusion
+from shelfwise.decide.pool import Pool
 from shelfwise.errors import CatalogueError, LabelError, RecipeError
 from shelfwise.evaluate.judge import judge
 from shelfwise.predictions import PredictOptions
 from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, Recipe
-from shelfwise.training import clean_batches, read_products, sides, train
+from shelfwise.lesson import clean_batches, read_products, sides
+from shelfwise.training import train
 
 COLUMN = {"label": "category"}
 
@@ -100,9 +102,9 @@ def test_near_duplicates_across_the_given_split_are_noted(toys):
     ("change", "why"),
     [
         ({"category": pl.lit("Watches")}, r"only one category, 'Watches'"),
-        ({"category": pl.lit(None, pl.String)}, "no row with both text and a category"),
-        ({"title": pl.lit("")}, "no row with both text and a category"),
-        ({"title": pl.lit("the same for all")}, "no row with both text and a category"),
+        ({"category": pl.lit(None, pl.String)}, "no row with a category and text or picture"),
+        ({"title": pl.lit("")}, "no row with a category and text or picture"),
+        ({"title": pl.lit("the same for all")}, "no row with a category and text or picture"),
     ],
 )
 def test_nothing_to_learn_names_file_column_and_remedy(tmp_path, toys, change, why):
@@ -319,7 +321,7 @@ def test_merging_into_parents_says_when_there_are_none(toys):
 
 
 def test_views_without_a_say_are_not_learned(toys, monkeypatch):
-    fused = Fusion({"words": 1.0}, 3.0, np.full(3, 1 / 3, np.float32), backing=0.2)
+    fused = Fusion(Pool({"words": 1.0}, 3.0, backing=0.2), np.full(3, 1 / 3, np.float32))
     monkeypatch.setattr(training, "fit_fusion", lambda *arguments: fused)
     done = train(open_source(toys), Recipe())
 

@@ -16,16 +16,19 @@ def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
     lines = [
         f"# Category model: {len(taxonomy.labels):,} categories",
         "",
-        "Made by Shelfwise. It puts products on the shelves of one shop's category tree, from their text.",
+        "Made by Shelfwise. It puts products on the shelves of one shop's category tree, from "
+        f"{_evidence(state)}.",
         "",
         "## What it was trained on",
         "",
         f"- {training['learned']:,} of {training['rows']:,} products; "
-        f"{training['unlabelled']:,} had no category, {training['empty']:,} no text, "
+        f"{training['unlabelled']:,} had no category, {training['empty']:,} nothing to go by, "
         f"{training['unreadable']:,} could not be read, {training['left_out']:,} were kept for testing.",
         f"- {training['categories']:,} categories on up to {training['depth']} levels; "
         f"{training['singletons']:,} of them have one product.",
-        f"- Categories from the column `{roles['label']}`; text from {', '.join(training['fields'])}.",
+        f"- Categories from the column `{roles['label']}`; "
+        f"text from {', '.join(training['fields']) or 'no column'}.",
+        *_encoders(state),
         f"- SHA-256 of what was learned from: `{training['data_sha256']}`.",
         "",
         "## How good it is",
@@ -47,6 +50,28 @@ def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         *_watch(training["notes"]),
     ]
     return "\n".join(lines)
+
+
+def _evidence(state: Mapping[str, Any]) -> str:
+    kinds = ["their text"] if state["fields"] else []
+    kinds += [_KINDS[name] for name in state["dense"]]
+    return " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
+
+
+_KINDS = {
+    "encoder": "what a pretrained encoder reads in it",
+    "pictures": "their pictures",
+    "table": "their numbers",
+}
+
+
+def _encoders(state: Mapping[str, Any]) -> list[str]:
+    """What made the vectors; a model answers with the very same encoders alone."""
+    return [
+        f"- {_KINDS[name].capitalize()}: `{state['recipe'][name]['encoder']}`, {sum(mark['widths']):,} wide."
+        for name, mark in sorted(state["encoders"].items())
+        if name in state["dense"] and name in state["recipe"]
+    ]
 
 
 def _watch(notes: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,13 +21,17 @@ from shelfwise.catalogue.roles import Roles
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.decision import Decision, Record
 from shelfwise.decide.fusion import Fusion
+from shelfwise.decide.pool import Pool, lift_of
 from shelfwise.errors import CatalogueError, ModelError, PromiseError, ShelfwiseError
 from shelfwise.explain import Witnesses, explain
+from shelfwise.features.cache import VectorCache
+from shelfwise.features.vectors import EncoderMark, ProductEncoders
+from shelfwise.lesson import Training, clean_batches, open_pictures, sides
 from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table, withhold
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import map_blocks, probabilities_of
-from shelfwise.training import Training, clean_batches, sides, train
-from shelfwise.view import Views
+from shelfwise.training import train
+from shelfwise.views.panel import Views
 from shelfwise.writing import Written, check_output, write_tables
 
 _NEVER = 2.0  # a threshold that no probability reaches
@@ -61,6 +65,7 @@ class Categorizer:
     neighbours_: pl.DataFrame
     renamed_: dict[str, str | None]  # categories that a mapping changed; None = dropped
     counts_: NDArray[np.int64]  # products learned from, by category
+    marks_: dict[str, EncoderMark]  # the encoders that the model was trained with
 
     def __init__(self, recipe: Recipe | None = None) -> None:
         self.recipe = recipe or Recipe()
@@ -84,9 +89,9 @@ class Categorizer:
 
         """
         done = train(_source(catalogue), self.recipe, split, self.threads, notify)
-        self.roles_, self.taxonomy_, self.views_ = done.roles, done.taxonomy, done.views
+        self.roles_, self.taxonomy_, self.views_ = done.lesson.roles, done.lesson.taxonomy, done.views
         self.decision_, self.training_, self.neighbours_ = done.decision, done.training, done.neighbours
-        self.renamed_, self.counts_ = done.renamed, done.counts
+        self.renamed_, self.counts_, self.marks_ = done.lesson.renamed, done.counts, done.lesson.marks
         return self
 
     @property
@@ -187,16 +192,30 @@ class Categorizer:
                 listed = ", ".join(source.columns)
                 raise CatalogueError(f"there is no column {split!r} to split by; columns are: {listed}")
             roles = replace(roles, split=split)
+        encoders: ProductEncoders | None = None
         empty = True
         for products in clean_batches(source, roles, self.recipe, rows):
+            encoders = encoders or self._open_encoders(source, products)
             chosen = products
             if split is not None:
                 chosen = products.filter(
                     sides(products, split)[1] | (products["status"] == "unreadable").to_numpy()
                 )
             if chosen.height or empty:
-                yield chosen
+                yield encoders.attach(chosen)
                 empty = False
+
+    def _open_encoders(self, source: Source, products: pl.DataFrame) -> ProductEncoders:
+        """The encoders that the model's views need for a catalogue; pictures that are not there need none."""
+        recipe = self.recipe
+        for name in ("encoder", "pictures"):
+            if name not in self.views_.dense:
+                recipe = replace(recipe, **{name: replace(getattr(recipe, name), encoder="none")})
+        wanted = "pictures" in self.views_.dense
+        pictures = open_pictures(source, products, recipe.pictures.folder) if wanted else None
+        encoders = ProductEncoders(recipe, self.views_.fields, pictures, VectorCache())
+        encoders.check(self.marks_)
+        return encoders
 
     def check_fitted(self) -> None:
         """Raise ModelError where neither `fit` nor `load` has given anything to predict with."""
@@ -236,16 +255,15 @@ class Categorizer:
         self.check_fitted()
         training = self.training_.to_dict()
         training.pop("timings")
+        recipe = self.recipe.to_dict()
+        fusion = self.decision_.fusion
         state = {
-            "kind": "text",
-            "recipe": {**self.recipe.to_dict(), "threads": 0},
+            "recipe": {**recipe, "threads": 0, "pictures": {**recipe["pictures"], "folder": ""}},
             "roles": self.roles_.to_dict(),
-            "fields": list(self.views_.features.fields),
-            "fusion": {
-                "shares": self.decision_.fusion.shares,
-                "sharpness": self.decision_.fusion.sharpness,
-                "backing": self.decision_.fusion.backing,
-            },
+            "fields": list(self.views_.fields),
+            "dense": list(self.views_.dense),
+            "encoders": {name: asdict(mark) for name, mark in self.marks_.items()},
+            "fusion": {"pool": fusion.pool.to_dict() if fusion.pool else None, "exponents": fusion.exponents},
             "delta": self.decision_.delta,
             "renamed": self.renamed_,
             "counts": self.counts_.tolist(),
@@ -256,7 +274,7 @@ class Categorizer:
             for column in ("product_id", "title")
             for part, array in artifact.pack_texts(self.neighbours_[column].to_list()).items()
         }
-        decision = {**self.decision_.record.tensors(), "prior": self.decision_.fusion.prior}
+        decision = {**self.decision_.record.tensors(), "prior": fusion.prior}
         artifact.write_folder(
             folder,
             {
@@ -283,7 +301,9 @@ class Categorizer:
             model.renamed_ = dict(state["renamed"])
             model.counts_ = np.array(state["counts"], np.int64)
             tensors = artifact.from_safetensors(files["views.safetensors"])
-            model.views_ = Views(model.recipe, state["fields"]).restore(tensors)
+            model.marks_ = {name: EncoderMark(**mark) for name, mark in state["encoders"].items()}
+            views = Views(model.recipe, state["fields"], dense=state["dense"])
+            model.views_ = views.restore(tensors, len(model.taxonomy_.labels))
             model.neighbours_ = pl.DataFrame(
                 {
                     column: artifact.unpack_texts(
@@ -294,7 +314,9 @@ class Categorizer:
                 schema={"product_id": pl.String, "title": pl.String},
             )
             decision = artifact.from_safetensors(files["decision.safetensors"])
-            fusion = Fusion(**state["fusion"], prior=decision["prior"].astype(np.float32))
+            prior = decision["prior"].astype(np.float32)
+            pool = Pool(**state["fusion"]["pool"], lift=lift_of(prior)) if state["fusion"]["pool"] else None
+            fusion = Fusion(pool, prior, state["fusion"]["exponents"])
             model.decision_ = Decision(fusion, Record.restore(decision), float(state["delta"]))
         except (ShelfwiseError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise ModelError(f"{folder} is not a model that this version can read: {error!r}") from error

@@ -2,9 +2,11 @@
 
     ShelfwiseError
     ├── CatalogueError      a file, a row or a column of the catalogue cannot be used
-    │   └── LabelError      the categories cannot be learned from (none, only one, a bad mapping)
+    │   ├── LabelError      the categories cannot be learned from (none, only one, a bad mapping)
+    │   └── PictureError    one picture cannot be used; `code` says why in a word
     ├── RecipeError         a recipe or an option has a wrong name, type or value
     ├── ModelError          a model folder is missing, damaged, foreign or newer, or a model was never fitted
+    ├── EncoderError        a pretrained encoder cannot be opened or does not fit
     ├── PromiseError        the data cannot support the promise that was asked for
     └── MissingExtraError   an optional dependency is not installed
 
@@ -27,12 +29,28 @@ class LabelError(CatalogueError):
     """The categories of a catalogue cannot be learned from."""
 
 
+class PictureError(CatalogueError):
+    """One picture cannot be used: it costs one view of one product and never ends a run.
+
+    `code`: "missing", "unreadable", "empty", "too_large", "not_a_picture", "format", "truncated" or
+    "too_many_pixels".
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class RecipeError(ShelfwiseError):
     """A recipe or an option is wrong."""
 
 
 class ModelError(ShelfwiseError):
     """A model folder cannot be loaded, or a model was never fitted."""
+
+
+class EncoderError(ShelfwiseError):
+    """A pretrained encoder cannot be opened, or does not fit the model or the data."""
 
 
 class PromiseError(ShelfwiseError):

@@ -14,10 +14,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.catalogue.taxonomy import Taxonomy
-from shelfwise.decide.fusion import DEPARTMENTS, Fusion
+from shelfwise.decide.fusion import FACTORS, Fusion
+from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.predictions import EVIDENCE
 from shelfwise.scoring import probabilities_of
-from shelfwise.view import Views
+from shelfwise.views.panel import Views
 
 _WORDS = 40
 """At most that many words (or attributes) of a product are tried, titles first."""
@@ -47,15 +48,15 @@ def explain(products: pl.DataFrame, codes: NDArray[np.int32], asked: Witnesses) 
 def _weigh_words(
     products: pl.DataFrame, codes: NDArray[np.int32], views: Views, fusion: Fusion
 ) -> list[list[dict[str, object]]]:
-    fields = views.features.fields
-    table = products.select(fields)
+    fields = views.fields
+    table, rest = products.select(fields), products.drop(fields)
     weighed: list[list[dict[str, object]]] = []
-    for row, code in zip(table.iter_rows(named=True), codes.tolist(), strict=True):
+    for place, (row, code) in enumerate(zip(table.iter_rows(named=True), codes.tolist(), strict=True)):
         pieces = [(field, piece) for field in fields for piece in _pieces(field, row[field])][:_WORDS]
         variants = [row, *({**row, field: _without(field, row[field], piece)} for field, piece in pieces)]
-        p = probabilities_of(views, fusion, pl.DataFrame(variants, schema=table.schema))[0][:, code].astype(
-            float
-        )
+        shortened = pl.DataFrame(variants, schema=table.schema)
+        kept = rest[[place] * shortened.height]  # vectors stay: words are weighed beside what else is known
+        p = probabilities_of(views, fusion, shortened.hstack(kept))[0][:, code].astype(float)
         odds = np.log(np.clip(p, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(p, 1e-6, 1 - 1e-6))
         falls = odds[0] - odds[1:]
         best = [i for i in np.argsort(-falls, kind="stable")[:_SHOWN].tolist() if falls[i] > 0]
@@ -85,7 +86,7 @@ def _find_similar(
             {
                 "product_id": ids[place],
                 "title": titles[place],
-                "category": taxonomy.labels[views.neighbours.y_[place]],
+                "category": taxonomy.labels[views.neighbour_y_[place]],
                 "similarity": round(min(float(close), 1.0), 4),
             }
             for place, close in zip(places, closeness, strict=True)
@@ -103,10 +104,11 @@ def _ask_views(
     scores = views.scores(products, [name for name in views.names if name != DEPARTMENTS])
     votes: list[list[dict[str, object]]] = [[] for _ in range(products.height)]
     for name, part in scores.by_view.items():
-        alone = Fusion({name: 1.0}, fusion.sharpness, fusion.prior)
-        p = alone.mix({name: part}, scores.speaks[name])
+        p = fusion.alone(name).mix({name: part}, {name: scores.speaks[name]})
         best = p.argmax(axis=1)
         for row, code in enumerate(best.tolist()):
+            if name in FACTORS and not scores.speaks[name][row]:
+                continue  # no picture, no vote
             votes[row].append(
                 {"view": name, "category": taxonomy.labels[code], "confidence": round(float(p[row, code]), 4)}
             )

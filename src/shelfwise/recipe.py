@@ -25,7 +25,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -33,6 +33,9 @@ from shelfwise.errors import RecipeError
 
 TEXT_FIELDS = ("title", "description", "attributes", "brand", "shop", "url")
 """Fields of a product that hold text."""
+
+LearnerName = Literal["softmax", "network", "neighbours", "both"]
+Balance = Literal["none", "weights", "logits", "over", "under"]
 
 
 def _about(text: str, **limits: Any) -> msgspec.Meta:  # noqa: ANN401 - msgspec's: ge, le, gt, lt
@@ -93,6 +96,77 @@ class NeighboursRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LearnerRecipe:
+    """What learns from the vectors of an encoder."""
+
+    learner: Annotated[
+        LearnerName,
+        _about(
+            '"softmax" (regularised), "network" (one hidden layer), "neighbours" (cosine, their number '
+            'chosen on held-out rows) or "both" (network and neighbours, averaged).'
+        ),
+    ] = "network"
+    units: Annotated[int, _about("Hidden units of the network.", ge=1, le=16384)] = 512
+    members: Annotated[int, _about("Networks that are averaged.", ge=1, le=20)] = 2
+    balance: Annotated[
+        Balance,
+        _about(
+            'Against unequal categories: "weights" (of classes), "logits" (adjusted by frequency), "over" or '
+            '"under" (sampling), or "none".'
+        ),
+    ] = "none"
+    metric: Annotated[
+        int,
+        _about("Width of a projection learned by metric learning before the learner; 0: none.", ge=0),
+    ] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRecipe(LearnerRecipe):
+    """A pretrained text encoder as one more view."""
+
+    learner: Annotated[LearnerName, _about("As in the other tables.")] = "both"
+    encoder: Annotated[
+        str, _about("onnx:FOLDER, hf:NAME_OR_FOLDER, st:NAME_OR_FOLDER, a plug-in's, or none.")
+    ] = "none"
+    fields: Annotated[
+        list[str], _about("Text fields to encode, in that order; empty: those learned from.")
+    ] = field(default_factory=list)
+    join: Annotated[str, _about("Stands between the fields.")] = ". "
+    max_tokens: Annotated[int, _about("Tokens that are read of a text.", ge=2)] = 256
+    pooling: Annotated[
+        Literal["auto", "mean", "cls", "pooler"], _about("How a text's tokens become one vector.")
+    ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturesRecipe(LearnerRecipe):
+    """The pictures as a view, where the catalogue's pictures are at hand."""
+
+    encoder: Annotated[
+        str,
+        _about(
+            "pixels (built in), onnx:FOLDER, hf:NAME_OR_FOLDER, timm:NAME, a plug-in's, several joined with "
+            "+, or none."
+        ),
+    ] = "pixels"
+    folder: Annotated[str, _about("Folder of the pictures, as --images.")] = ""
+    pixels: Annotated[
+        bool,
+        _about("Let the built-in descriptors speak beside a pretrained encoder, as a view of their own."),
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRecipe(LearnerRecipe):
+    """Numbers and other columns (price, rating, shop) as a view."""
+
+    columns: Annotated[list[str], _about("Columns of the catalogue to learn from; empty: no such view.")] = (
+        field(default_factory=list)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecisionRecipe:
     """From scores to calibrated probabilities and promises."""
 
@@ -109,6 +183,19 @@ class DecisionRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchRecipe:
+    """What `shelfwise search` may change."""
+
+    space: Annotated[
+        dict[str, Any],
+        _about(
+            "Setting -> values to try: a list, or a range such as {low = 0.2, high = 3.0, log = true}; "
+            "empty: a space that suits the recipe."
+        ),
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A whole recipe."""
 
@@ -117,7 +204,11 @@ class Recipe:
     catalogue: CatalogueRecipe = field(default_factory=CatalogueRecipe)
     text: TextRecipe = field(default_factory=TextRecipe)
     neighbours: NeighboursRecipe = field(default_factory=NeighboursRecipe)
+    encoder: EncoderRecipe = field(default_factory=EncoderRecipe)
+    pictures: PicturesRecipe = field(default_factory=PicturesRecipe)
+    table: TableRecipe = field(default_factory=TableRecipe)
     decision: DecisionRecipe = field(default_factory=DecisionRecipe)
+    search: SearchRecipe = field(default_factory=SearchRecipe)
 
     @classmethod
     def read(cls, where: str | os.PathLike[str]) -> Recipe:
@@ -174,6 +265,11 @@ class Recipe:
         for name in ("cost", "smallest_weight"):
             if getattr(recipe.text, name) == math.inf:
                 raise RecipeError(f"{origin}: text.{name} must be finite")
+        if unknown := [name for name in recipe.encoder.fields if name not in TEXT_FIELDS]:
+            raise RecipeError(
+                f"{origin}: encoder.fields: there is no text field {unknown[0]!r}; fields are: "
+                f"{', '.join(TEXT_FIELDS)}"
+            )
         if any(not 0 < asked < 1 for asked in recipe.decision.promises):
             raise RecipeError(f"{origin}: decision.promises are shares between 0 and 1, such as 0.98")
         return recipe

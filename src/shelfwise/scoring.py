@@ -16,7 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.decide.fusion import Fusion
-from shelfwise.view import Views, ViewScores
+from shelfwise.views.panel import Views
+from shelfwise.views.scores import ViewScores
 
 _Result = TypeVar("_Result")
 _CELLS = 1 << 22  # products x categories of one block: 16 MB an array
@@ -38,8 +39,7 @@ def probabilities_of(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Probabilities float32 [products, categories] of a block, and where any view had something to go by."""
     scores = views.scores(products, fusion.views)
-    present = scores.present(fusion.views)
-    return fusion.mix(scores.by_view, present), present
+    return fusion.mix(scores.by_view, scores.speaks), fusion.present(scores.speaks)
 
 
 def map_blocks(

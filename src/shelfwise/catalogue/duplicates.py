@@ -1,9 +1,9 @@
 """Near-duplicates: which rows are the same article, so that no split may part them.
 
-Two rows are joined when they have the same normalised title, the same given group, the same url or picture,
-or nearly the same text. "Nearly" is a Jaccard similarity of at least 0.9 between the two sets of words of
-title and description, and half of the title's words in common, so that a shop's boilerplate alone joins
-nothing. Joining is transitive.
+Two rows are joined when they have the same normalised title, the same given group, the same url or address of
+a picture, nearly the same text, or, where pictures are compared, nearly the same picture. "Nearly" is a
+Jaccard similarity of at least 0.9 between the two sets of words of title and description, and half of the
+title's words in common, so that a shop's boilerplate alone joins nothing. Joining is transitive.
 
 Pairs are found by prefix filtering (Chaudhuri, Ganti, Kaushik 2006; Bayardo, Ma, Srikant 2007, "Scaling up
 all pairs similarity search"): order the words of all rows from rare to common; then two sets with a
@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from shelfwise.catalogue.picture_hashes import PictureHashes
 
 SIMILARITY = 0.9
 """Least Jaccard similarity between the words of two near-duplicates."""
@@ -55,8 +57,8 @@ class NearDuplicates:
     groups
         [n] group codes 0, 1, ... in order of first appearance; rows with one code belong together.
     joined
-        For each kind of evidence ("title", "group", "url", "image", "text"), the number of groups that it
-        removed by joining them, in this order.
+        For each kind of evidence ("title", "group", "url", "image", "picture", "text"), the number of groups
+        that it removed by joining them, in this order.
     largest
         Rows in the largest group.
     crowded
@@ -70,12 +72,16 @@ class NearDuplicates:
     crowded: int
 
 
-def group_near_duplicates(products: pl.DataFrame, quick: bool = False) -> NDArray[np.int64]:
+def group_near_duplicates(
+    products: pl.DataFrame, quick: bool = False, pictures: PictureHashes | None = None
+) -> NDArray[np.int64]:
     """Codes [n] of groups that a split must keep together; see `find_near_duplicates`."""
-    return find_near_duplicates(products, quick).groups
+    return find_near_duplicates(products, quick, pictures).groups
 
 
-def find_near_duplicates(products: pl.DataFrame, quick: bool = False) -> NearDuplicates:
+def find_near_duplicates(
+    products: pl.DataFrame, quick: bool = False, pictures: PictureHashes | None = None
+) -> NearDuplicates:
     """Join rows that are the same article.
 
     Parameters
@@ -83,14 +89,22 @@ def find_near_duplicates(products: pl.DataFrame, quick: bool = False) -> NearDup
     products
         [n] rows with `title` and, where they are known, `description`, `group`, `url` and `image`.
     quick
-        By title and given group only.
+        By title and given group only, and by pictures if they are given.
+    pictures
+        [n] hashes of the products' pictures (see `picture_hashes`); None: pictures are not compared.
 
     """
     count = products.height
+    if pictures is not None and len(pictures) != count:
+        raise ValueError(f"{count} products but hashes of {len(pictures)} pictures")
     parts = np.arange(count)
     joined: dict[str, int] = {}
     for name, keys in _keys(products, quick):
         parts, joined[name] = _join_equal(parts, keys)
+    if pictures is not None:
+        before = _count_parts(parts)
+        parts = _join_pictures(parts, pictures)
+        joined["picture"] = before - _count_parts(parts)
     crowded = 0
     if not quick and count:
         before = _count_parts(parts)
@@ -152,6 +166,25 @@ def _connect(parts: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np
     component = connected_components(edges, directed=False)[1][parts]
     _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
     return first[inverse].astype(np.int64)
+
+
+def _join_pictures(parts: NDArray[np.int64], pictures: PictureHashes) -> NDArray[np.int64]:
+    """Join the parts of rows with the same picture, by its bytes or nearly; not those of placeholders."""
+    from shelfwise.catalogue.picture_hashes import near_pairs
+
+    table = pl.DataFrame({"digest": pl.Series(pictures.digests, dtype=pl.String)}).with_row_index("row")
+    table = table.drop_nulls().filter(pl.len().over("digest") <= COMMON_ADDRESS)
+    table = table.with_columns(
+        pl.col("row").cast(pl.Int64), first=pl.col("row").first().over("digest").cast(pl.Int64)
+    )
+    parts = _connect(parts, table["row"].to_numpy(), table["first"].to_numpy())
+    speakers = table["first"].unique().sort().to_numpy()  # one row for all that have the same bytes
+    one, other = (speakers[side] for side in near_pairs(pictures.take(speakers)))
+    alike = _connect(np.arange(len(parts)), one, other)
+    # A chain of pictures that are each nearly the next is as good as a placeholder.
+    rows = np.bincount(alike[table["first"].to_numpy()], minlength=len(parts))
+    few = rows[alike[one]] <= COMMON_ADDRESS
+    return _connect(parts, one[few], other[few])
 
 
 # -- nearly the same text ------------------------------------------------------------------------------------

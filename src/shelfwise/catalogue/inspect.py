@@ -9,7 +9,9 @@ import polars as pl
 
 from shelfwise.catalogue import paths
 from shelfwise.catalogue.parts import Problem
-from shelfwise.catalogue.products import TEXT_FIELDS, clean
+from shelfwise.catalogue.picture_report import PictureInspection, PictureInspector
+from shelfwise.catalogue.pictures import PictureFolder
+from shelfwise.catalogue.products import PICTURE, TEXT_FIELDS, clean
 from shelfwise.catalogue.profiles import MISSING_TEXT, as_text
 from shelfwise.catalogue.read import Source
 from shelfwise.catalogue.roles import Roles
@@ -83,6 +85,7 @@ class Inspection:
 
     `html` is the share of products whose raw text holds mark-up, `scripts` the share
     of products whose text is written mostly in each script; `warnings` are plain sentences with what to do.
+    `pictures` is None where there is no folder of pictures and none are in the catalogue.
     """
 
     rows: int
@@ -99,6 +102,7 @@ class Inspection:
     problems: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    pictures: PictureInspection | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON values."""
@@ -111,7 +115,12 @@ def _plain(value: object) -> object:
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def inspect(source: Source, roles: Roles, unlabelled: Sequence[str] = paths.UNLABELLED) -> Inspection:
+def inspect(
+    source: Source,
+    roles: Roles,
+    unlabelled: Sequence[str] = paths.UNLABELLED,
+    pictures: PictureFolder | None = None,
+) -> Inspection:
     """Look through a whole catalogue.
 
     Raw columns are read in batches; of the clean products only lengths, ids, titles and categories are held.
@@ -120,12 +129,13 @@ def inspect(source: Source, roles: Roles, unlabelled: Sequence[str] = paths.UNLA
         source: the opened catalogue.
         roles: which column is what.
         unlabelled: category values that mean "no category".
+        pictures: where the pictures are; not needed for those that are in the catalogue itself.
 
     Returns:
         Counts and samples of what was found, and warnings with what to do.
 
     """
-    tally = _Tally(source, roles)
+    tally = _Tally(source, roles, pictures)
     row = 0
     for batch in source.batches():
         tally.add(batch, clean(batch, roles, row, unlabelled))
@@ -136,7 +146,7 @@ def inspect(source: Source, roles: Roles, unlabelled: Sequence[str] = paths.UNLA
 class _Tally:
     """Sums over the batches of a catalogue."""
 
-    def __init__(self, source: Source, roles: Roles) -> None:
+    def __init__(self, source: Source, roles: Roles, pictures: PictureFolder | None = None) -> None:
         self.source = source
         self.roles = roles
         self.filled = dict.fromkeys(source.columns, 0)
@@ -144,6 +154,7 @@ class _Tally:
         self.kept: list[pl.DataFrame] = []
         self.html = 0
         self.unlabelled: dict[str, int] = {}
+        self.pictures = None if pictures is None else PictureInspector(pictures, source.rows)
 
     def add(self, raw: pl.DataFrame, products: pl.DataFrame) -> None:
         """Take a batch of raw rows and the products that they became."""
@@ -155,6 +166,10 @@ class _Tally:
                 known = self.examples[name]
                 fresh = [v[:80] for v in there.head(200).unique(maintain_order=True).head(3).to_list()]
                 self.examples[name] = list(dict.fromkeys([*known, *fresh]))[:3]
+        if self.pictures is None and PICTURE in products.columns:
+            self.pictures = PictureInspector(PictureFolder(None), self.source.rows)
+        if self.pictures is not None:
+            self.pictures.add(products)
         self._add_html(raw)
         self._add_unlabelled(raw, products)
         lengths = [pl.col(name).str.len_chars().alias(f"{name}:length") for name in TEXT_FIELDS]
@@ -196,6 +211,7 @@ class _Tally:
         labels = _labels(products, self.roles, self.unlabelled) if self.roles.label is not None else None
         duplicates = _duplicates(products)
         statuses = _counts(products["status"])
+        pictures = None if self.pictures is None else self.pictures.finish()
         facts = _Facts(rows, labels, duplicates, dict(statuses), self.source.problems, self.roles)
         return Inspection(
             rows=rows,
@@ -211,7 +227,8 @@ class _Tally:
             scripts=tuple((n, c / rows) for n, c in _counts(products["script"].drop_nulls())),
             problems=tuple(str(problem) for problem in self.source.problems[:_PROBLEMS_SHOWN]),
             notes=tuple(self.source.notes),
-            warnings=tuple(_warnings(facts)),
+            warnings=(*_warnings(facts), *(pictures.warnings() if pictures is not None else ())),
+            pictures=pictures,
         )
 
     def _column(self, name: str, rows: int) -> Column:

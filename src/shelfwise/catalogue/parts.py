@@ -16,10 +16,13 @@ from typing import NamedTuple, Protocol
 
 import polars as pl
 
+from shelfwise.catalogue.embedded import is_embedded
+
 UNREADABLE = "__unreadable__"
 """Column of the reason why a row could not be read; there only where a source has such rows."""
 
 CHUNK = 20_000
+_PICTURE_CHUNK = 500  # rows of a batch that holds pictures as bytes
 """Rows that are read at a time."""
 
 KEEP = 64 * 2**20
@@ -97,8 +100,9 @@ class Scan:
         if not columns:
             yield from _no_columns(self.rows)
             return
+        pictures = any(is_embedded(self.columns[name]) for name in columns)
         for batch in self.scan.select(columns).collect_batches(
-            chunk_size=CHUNK, maintain_order=True, lazy=True
+            chunk_size=_PICTURE_CHUNK if pictures else CHUNK, maintain_order=True, lazy=True
         ):
             yield self.tidy(batch) if self.tidy else batch
 

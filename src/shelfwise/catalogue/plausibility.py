@@ -12,7 +12,7 @@ def plausible(role: str, name_score: float, p: Profile) -> bool:
     """Whether the values can play the role that the column's name suggests."""
     if role == "image":
         named = name_score > 1 and p.number < 0.5 and p.words < 3
-        return named or p.image > 0.3 or p.url > 0.3 or p.is_nested
+        return named or max(p.image, p.url, p.picture) > 0.3 or p.is_nested
     if role == "url":
         return p.url > 0.3 or (name_score > 1 and p.values.str.contains("/", literal=True).mean() == 1)
     if role == "price":
@@ -28,6 +28,12 @@ def plausible(role: str, name_score: float, p: Profile) -> bool:
     if role == "shop":
         return not p.is_nested and p.url < 0.5 and p.length < 80
     return p.is_text
+
+
+def image_like(p: Profile) -> float:
+    """Return the share of values that are picture files or bytes of pictures; 0 if not above 0.8."""
+    share = max(p.image, p.picture)
+    return share if share > 0.8 else 0.0
 
 
 def id_like(p: Profile) -> float:
@@ -54,6 +60,8 @@ def rest(p: Profile) -> tuple[str, str]:
     plain = set(names.normalise(p.name).split())
     if names.WORDS["group"] & plain or names.match(p.name, "group") > 1:
         return "ignored", _LEAK
+    if p.picture > 0.5:
+        return "ignored", "further pictures"
     if p.is_nested or names.match(p.name, "attributes") > 1:
         return "attributes", "values of the product, unfolded"
     if p.date > 0.5:

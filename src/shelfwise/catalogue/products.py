@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 
 from shelfwise.catalogue import names, paths
+from shelfwise.catalogue.embedded import is_embedded, open_embedded
 from shelfwise.catalogue.parts import UNREADABLE
 from shelfwise.catalogue.profiles import as_text
 from shelfwise.catalogue.roles import Roles
@@ -29,7 +30,10 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "status": pl.String,
     "reason": pl.String,
 }  # fmt: skip
-"""Columns of a clean frame and their types, in order."""
+"""Columns of a clean frame and their types, in order. `PICTURE` follows where a catalogue holds pictures."""
+
+PICTURE = "picture"
+"""Column of pictures as bytes (Binary, null = none); there only where the role `image` has such a type."""
 
 _MISSING = ("", "nan", "none", "null", "n/a", "<na>", "nil")
 _SPLITS = {"validation": "val", "valid": "val", "dev": "val", "training": "train", "testing": "test"}
@@ -52,9 +56,10 @@ def clean(
         unlabelled: category values that mean "no category" (whole value, or every level of a path).
 
     Returns:
-        A frame with the columns of `COLUMNS`. Text fields are never null ("" = missing). `status` is "ok",
-        "empty" (no text and no picture: nothing to go by) or "unreadable"; `reason` says why,
-        and also what was mended in a row that is "ok".
+        A frame with the columns of `COLUMNS`, and `PICTURE` where the catalogue holds pictures as bytes (drop
+        it as soon as they are used: they are what takes the memory). Text fields are never null ("" =
+        missing). `status` is "ok", "empty" (no text and no picture: nothing to go by) or "unreadable";
+        `reason` says why, and also what was mended in a row that is "ok".
 
     Raises:
         CatalogueError: the frame has none of the columns that the roles name.
@@ -97,8 +102,11 @@ def _texts(raw: pl.DataFrame, roles: Roles) -> pl.DataFrame:
         columns[field] = strip_html(_prose(raw, getattr(roles, field))).fill_null("").alias(field)
     columns["attributes"] = _attributes(raw, roles)
     columns["url"] = url_words(_column(raw, roles.url)).alias("url")
+    if roles.image in raw.columns and is_embedded(raw.schema[roles.image]):
+        columns[PICTURE], addresses = open_embedded(raw[roles.image])
+        raw = pl.DataFrame({roles.image: addresses})
     columns["image"] = _first_image(_column(raw, roles.image)).alias("image")
-    return pl.DataFrame([columns[field] for field in (*TEXT_FIELDS, "image")])
+    return pl.DataFrame([columns[name] for name in (*TEXT_FIELDS, "image", PICTURE) if name in columns])
 
 
 def _prose(raw: pl.DataFrame, name: str | None) -> pl.Series:
@@ -233,6 +241,8 @@ def _statuses(out: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
     unreadable = raw[UNREADABLE] if UNREADABLE in raw.columns else pl.Series([None], dtype=pl.String)
     broken = unreadable if unreadable.len() == raw.height else unreadable.new_from_index(0, raw.height)
     empty = pl.all_horizontal(pl.col(*TEXT_FIELDS, "image") == "")
+    if PICTURE in out.columns:
+        empty = empty & pl.col(PICTURE).is_null()
     capped = pl.any_horizontal(pl.col("title", "description").str.len_chars() >= CAP)
     reasons = [
         pl.col("broken"),
@@ -256,7 +266,10 @@ def _statuses(out: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
             status.alias("status"),
             pl.concat_str(reasons, separator="; ", ignore_nulls=True).replace("", None).alias("reason"),
         )
-        .select([pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()])
+        .select(
+            *[pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()],
+            *[name for name in (PICTURE,) if name in out.columns],
+        )
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from shelfwise.catalogue.embedded import bytes_as_text, is_embedded, share_of_pictures
+
 SEPARATORS = (
     " > ",
     " >> ",
@@ -63,6 +65,8 @@ class Profile:
     date: float
     separator: str | None
     """Between the levels of a path, None where the values are no paths."""
+    picture: float = 0.0
+    """Bytes of pictures."""
 
     @property
     def uniqueness(self) -> float:
@@ -77,7 +81,7 @@ class Profile:
     @property
     def is_text(self) -> bool:
         """Whether the values are words rather than numbers, addresses, dates or objects."""
-        return not self.is_nested and max(self.number, self.url, self.image, self.date) < 0.5
+        return not self.is_nested and max(self.number, self.url, self.image, self.date, self.picture) < 0.5
 
 
 def profile(series: pl.Series) -> Profile:
@@ -93,6 +97,7 @@ def profile(series: pl.Series) -> Profile:
     shape = {"url": share(_URL), "image": share(_IMAGE), "nested": share(_NESTED), "date": share(_DATE)}
     if series.dtype.is_temporal():
         shape["date"] = 1.0
+    shape["picture"] = share_of_pictures(series)
     wordy = count > 0 and max(number, *shape.values()) < 0.5
     return Profile(
         name=series.name,
@@ -110,13 +115,19 @@ def profile(series: pl.Series) -> Profile:
 
 
 def as_text(series: pl.Series) -> pl.Series:
-    """Return any column as text: nested values as JSON, whole floats without ``.0``, bytes as UTF-8."""
+    """Return any column as text: nested values as JSON, whole floats without ``.0``, bytes as UTF-8.
+
+    Of pictures there is only how many bytes they have.
+    """
     dtype = series.dtype
     if dtype == pl.String:
         return series
     if isinstance(dtype, pl.Struct):
-        return series.struct.json_encode()
+        return _bytes_told(series).struct.json_encode()
     if isinstance(dtype, pl.List | pl.Array):
+        if is_embedded(dtype):  # pictures: the first of each list speaks for it
+            first = series.arr.first() if isinstance(dtype, pl.Array) else series.list.first()
+            return as_text(first).alias(series.name)
         listed = series.arr.to_list() if isinstance(dtype, pl.Array) else series
         # A list has no encoder of its own: as the one field of a struct it is {"v":[...]}, cut back to [...].
         packed = listed.alias("v").to_frame().select(pl.struct("v").struct.json_encode()).to_series()
@@ -137,12 +148,24 @@ def as_text(series: pl.Series) -> pl.Series:
             .alias(series.name)
         )
     if dtype == pl.Binary:
-        values = [None if v is None else v.decode("utf-8", "replace") for v in series.to_list()]
+        values = [bytes_as_text(value) for value in series.to_list()]
         return pl.Series(series.name, values, dtype=pl.String)
     if dtype == pl.Object:
         values = [None if v is None else str(v) for v in series.to_list()]
         return pl.Series(series.name, values, dtype=pl.String)
     return series.cast(pl.String, strict=False)
+
+
+def _bytes_told(structs: pl.Series) -> pl.Series:
+    """Return structs with their fields of bytes as text."""
+    if not is_embedded(structs.dtype):
+        return structs
+    frame = structs.to_frame("s").unnest("s")
+    told = [
+        as_text(frame[name]) if frame.schema[name] == pl.Binary else frame[name] for name in frame.columns
+    ]
+    packed = pl.DataFrame(told).to_struct(structs.name)
+    return packed.set(structs.is_null(), None) if structs.null_count() else packed
 
 
 def find_separator(values: pl.Series) -> str | None:

@@ -7,14 +7,17 @@ import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
 
 from shelfwise.catalogue.delimited import open_delimited
+from shelfwise.catalogue.embedded import is_embedded, share_of_pictures
 from shelfwise.catalogue.jsonlines import open_json
 from shelfwise.catalogue.parts import UNREADABLE, Part, Problem, Scan
+from shelfwise.catalogue.picture_index import PICTURE_ENDINGS
 from shelfwise.catalogue.profiles import as_text
 from shelfwise.errors import CatalogueError
 
@@ -30,7 +33,10 @@ FORMATS = {
 _TEXT_ENDINGS = {".txt": "csv", ".dat": "csv"}
 """Endings that are read when such a file is named itself, but not picked out of a folder."""
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+
+PICTURE_ROWS = 500
+"""Rows of a batch that holds pictures as bytes."""
+_FEW_PICTURES = 20
 
 
 class Source:
@@ -43,18 +49,22 @@ class Source:
         differs
             between files is text.
         rows: rows in all, the unreadable ones included.
+        folder: the catalogue's own folder, which paths in it may be relative to; None for a frame.
         problems: rows that the format could not read. They keep their places: a row of nulls, whose column
             `UNREADABLE` (there only in sources with problems) holds the reason.
         notes: what was noticed about files as a whole, such as an old encoding.
 
     """
 
-    def __init__(self, parts: Sequence[Part], format_name: str, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, parts: Sequence[Part], format_name: str, notes: Sequence[str] = (), folder: Path | None = None
+    ) -> None:
         self._parts = list(parts)
         self.format = format_name
         self.files: tuple[Path, ...] = (
             tuple(part.path for part in parts) if format_name not in ("frame", "pictures") else ()
         )
+        self.folder = folder if folder is not None or not self.files else self.files[0].parent
         self.columns: dict[str, pl.DataType] = _union(part.columns for part in parts)
         self._ends = list(accumulate(part.rows for part in parts))
         self.rows: int = self._ends[-1] if self._ends else 0
@@ -69,7 +79,12 @@ class Source:
         return pl.concat(frames, rechunk=True) if frames[0].width else pl.DataFrame(height=self.rows)
 
     def batches(self, rows: int = 20_000, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-        """Yield all rows in input order in bounded memory: `rows` at a time, the last batch what is left."""
+        """Yield all rows in input order in bounded memory: `rows` at a time, the last batch what is left.
+
+        Where the columns hold pictures as bytes, at most `PICTURE_ROWS` at a time.
+        """
+        if any(c in self._pictures for c in self._wanted(columns)):
+            rows = min(rows, PICTURE_ROWS)
         waiting: list[pl.DataFrame] = []
         height = 0
         for piece in self._pieces(self._wanted(columns)):
@@ -84,13 +99,38 @@ class Source:
             yield pl.concat(waiting, rechunk=True)
 
     def sample(self, rows: int = 2000) -> pl.DataFrame:
-        """Return about `rows` rows spread evenly over all files: every n-th."""
+        """Return about `rows` rows spread evenly over all files: every n-th.
+
+        Of columns that hold pictures as bytes only the first few values are read, at the top of the sample:
+        all of them may be many gigabytes, and a few tell what they are.
+        """
         step = max(1, -(-self.rows // max(rows, 1)))
+        heavy = self._pictures if step > 1 else {}
         taken, start = [], 0
-        for piece in self._pieces(list(self.columns)):
+        for piece in self._pieces([c for c in self.columns if c not in heavy]):
             taken.append(piece.gather_every(step, offset=-start % step))
             start += piece.height
-        return pl.concat(taken, rechunk=True) if taken else self.frame()
+        if not taken:
+            return self.frame()
+        sample = pl.concat(taken, rechunk=True)
+        few = [v.head(sample.height) for v in heavy.values()]
+        return sample.with_columns(v.extend_constant(None, sample.height - v.len()) for v in few).select(
+            *self.columns, *[c for c in sample.columns if c == UNREADABLE]
+        )
+
+    @cached_property
+    def _pictures(self) -> dict[str, pl.Series]:
+        """Columns that hold pictures as bytes, each with its first few values that are not null."""
+        found = {}
+        for column in (c for c, dtype in self.columns.items() if is_embedded(dtype)):
+            values = pl.Series(column, [], dtype=self.columns[column])
+            for piece in self._pieces([column]):
+                values = values.append(piece[column].drop_nulls().head(_FEW_PICTURES - values.len()))
+                if values.len() >= _FEW_PICTURES:
+                    break
+            if share_of_pictures(values) > 0:
+                found[column] = values.rechunk()
+        return found
 
     def place(self, row: int) -> str:
         """Return where a row of the input stands: "products.csv, line 17" or "a.parquet, row 3"."""
@@ -255,8 +295,8 @@ def _open_folder(folder: Path) -> Source:
     if any(p.suffix.lower() != ".json" for p in known):
         known = [p for p in known if p.suffix.lower() != ".json"]  # settings beside the data, most likely
     if known:
-        return _open_files(known)
-    pictures = [p for p in files if p.suffix.lower() in PICTURES and p.parent != folder]
+        return _open_files(known, folder)
+    pictures = [p for p in files if p.suffix.lower() in PICTURE_ENDINGS and p.parent != folder]
     if pictures:
         return _open_pictures(folder, pictures)
     seen = Counter(p.suffix.lower() or "no ending" for p in files)
@@ -273,7 +313,7 @@ def _hidden(path: Path, folder: Path) -> bool:
     return any(name.startswith((".", "_")) for name in path.relative_to(folder).parts)
 
 
-def _open_files(files: list[Path]) -> Source:
+def _open_files(files: list[Path], folder: Path | None = None) -> Source:
     """Open many files in the order of their paths; one without a byte has no row to lose and is noted."""
     empty = [p for p in files if not p.stat().st_size]
     parts = [_open_file(p) for p in files if p.stat().st_size]
@@ -281,7 +321,7 @@ def _open_files(files: list[Path]) -> Source:
         raise CatalogueError(f"{files[0]}: all {len(files)} files are empty (0 bytes).")
     formats = {_format(p) or "csv" for p in files}
     format_name = next(iter(formats)) if len(formats) == 1 else "mixed"
-    return Source(parts, format_name, [f"{p.name}: empty file, left out" for p in empty])
+    return Source(parts, format_name, [f"{p.name}: empty file, left out" for p in empty], folder)
 
 
 def _open_pictures(folder: Path, pictures: list[Path]) -> Source:
@@ -295,7 +335,7 @@ def _open_pictures(folder: Path, pictures: list[Path]) -> Source:
         },
         schema={"product_id": pl.String, "image": pl.String, "category": pl.String},
     )
-    return Source([Scan(folder, frame.height, dict(frame.schema), frame.lazy())], "pictures")
+    return Source([Scan(folder, frame.height, dict(frame.schema), frame.lazy())], "pictures", folder=folder)
 
 
 def _first_line(error: BaseException) -> str:

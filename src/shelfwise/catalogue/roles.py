@@ -12,7 +12,7 @@ import polars as pl
 from shelfwise.catalogue import names
 from shelfwise.catalogue.labelling import ANSWER, Labelling, find_label, is_category, is_flat_category
 from shelfwise.catalogue.parts import UNREADABLE
-from shelfwise.catalogue.plausibility import id_like, plausible, rest, title_like
+from shelfwise.catalogue.plausibility import id_like, image_like, plausible, rest, title_like
 from shelfwise.catalogue.profiles import Profile, profile
 from shelfwise.errors import CatalogueError
 
@@ -41,7 +41,7 @@ class Roles:
         brand: brand or manufacturer.
         shop: shop, seller or merchant.
         url: the product page; the words of its path are text.
-        image: picture file or address.
+        image: picture file or address, or the picture itself as bytes.
         price: the price; one of `numbers`.
         split: marks rows as train, val or test.
         group: near-duplicates, such as offers of one article; keeps them on one side of a split, never a
@@ -291,7 +291,7 @@ class _Search:
     # -------------------------------------------------------------------------------------
 
     def _take_by_content(self) -> None:
-        self._best("image", lambda p: p.image if p.image > 0.8 else 0.0, "values are picture files")
+        self._best("image", image_like, "values are pictures")
         self._best("url", lambda p: p.url if p.url > 0.8 else 0.0, "values are addresses")
         self._best("product_id", id_like, "every value once, short, no words")
         titles = [c for c in self.free if title_like(self.profiles[c]) > 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,21 +30,29 @@ def main() -> None:
 @options.catalogue()
 @options.label()
 @options.roles()
+@options.images()
 @options.recipe()
 @options.as_json()
 def inspect(
-    catalogue: str, label: str | None, roles: dict[str, object], recipe: str | None, as_json: bool
+    catalogue: str,
+    label: str | None,
+    roles: dict[str, object],
+    images: str | None,
+    recipe: str | None,
+    as_json: bool,
 ) -> None:
     """Tell what is in CATALOGUE, which column is what, and what is wrong with it."""
     from shelfwise.catalogue import inspect as look
     from shelfwise.catalogue.paths import UNLABELLED
+    from shelfwise.catalogue.pictures import PictureFolder
     from shelfwise.cli.summaries import show_inspection
 
     settings = options.build_recipe(recipe, {}, label=label, roles=roles).catalogue
     source = shelfwise.open_source(catalogue)
     given = {**settings.roles, **({"label": settings.label} if settings.label else {})}
+    pictures = PictureFolder.of(source, images) if images or source.format == "pictures" else None
     found = look.inspect(
-        source, shelfwise.find_roles(source.sample(), given), settings.unlabelled or UNLABELLED
+        source, shelfwise.find_roles(source.sample(), given), settings.unlabelled or UNLABELLED, pictures
     )
     if as_json:
         terminal.write_json(found.to_dict())
@@ -61,63 +70,98 @@ def inspect(
 @click.option(
     "--mapping", metavar="FILE", help="Rename, merge or drop categories first: CSV with from and to."
 )
+@options.images()
+@options.encoders()
 @options.recipe()
 @options.seed("Seed of every random choice; the same seed makes the same model.")
 @options.threads()
+@options.track()
 @options.as_json()
 def train(
     catalogue: str,
     model: str,
     split: str | None,
+    images: str | None,
+    text_encoder: str | None,
+    image_encoder: str | None,
     recipe: str | None,
     seed: int | None,
     threads: int | None,
+    track: tuple[str, ...],
     as_json: bool,
     **settings: object,
 ) -> None:
     """Learn the categories of CATALOGUE and save a model."""
-    from shelfwise.cli.summaries import show_training
+    from shelfwise.cli.summaries import show_tracked, show_training
+    from shelfwise.track.record import record_training
+    from shelfwise.track.tracker import open_trackers
 
     chosen = options.build_recipe(recipe, {"seed": seed, "threads": threads}, **settings)
-    with terminal.telling_steps() as notify:
+    chosen = options.with_encoders(chosen, images, text_encoder, image_encoder)
+    with terminal.telling_steps() as notify, open_trackers(track, notify) as tracker:
         categorizer = shelfwise.Categorizer(chosen).fit(catalogue, split=split, notify=notify)
         categorizer.save(model)
+        told = categorizer.training_.to_dict()
+        if tracker:
+            tracker.begin(Path(model).name, chosen.to_dict(), told["data_sha256"], {"catalogue": catalogue})
+            record_training(tracker, told, Path(model))
     if as_json:
-        terminal.write_json({"model": model, **categorizer.training_.to_dict()})
+        terminal.write_json({"model": model, **told, "tracked": tracker.places})
     else:
         show_training(terminal.stdout(), categorizer.training_, _next_steps(model, catalogue, split))
+        show_tracked(terminal.stdout(), tracker.places, tracker.notes)
 
 
 @main.command(short_help="Tell how good a model is, and write a report.")
 @options.model()
 @options.catalogue()
 @options.split("Test on the rows that this column marks test; on all labelled rows otherwise.")
+@options.images()
+@options.encoders()
 @click.option(
     "--report", metavar="DIR", type=click.Path(path_type=Path), help="Write report.html and its numbers."
 )
 @options.promise("See what becomes of a promise of this precision, such as 0.95.")
 @options.seed("Seed of the samples that the intervals come from.")
+@options.track()
 @options.as_json()
 def evaluate(
     model: str,
     catalogue: str,
     split: str | None,
+    images: str | None,
+    text_encoder: str | None,
+    image_encoder: str | None,
     report: Path | None,
     promise: float | None,
     seed: int | None,
+    track: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Tell how good MODEL is on the labelled products of CATALOGUE."""
-    from shelfwise.cli.summaries import show_scores
+    """Tell how good MODEL (a folder, or mlflow:RUN_ID) is on the labelled products of CATALOGUE."""
+    from shelfwise.cli.summaries import show_scores, show_tracked
+    from shelfwise.track.model import resolve_model
+    from shelfwise.track.record import record_evaluation
+    from shelfwise.track.tracker import open_trackers
 
-    outcome = shelfwise.judge(shelfwise.load(model), catalogue, split=split, promise=promise)
+    tracker = open_trackers(track, lambda note: click.echo(note, err=True))
+    categorizer = shelfwise.load(resolve_model(model))
+    categorizer.recipe = options.with_encoders(categorizer.recipe, images, text_encoder, image_encoder)
+    outcome = shelfwise.judge(categorizer, catalogue, split=split, promise=promise)
     scores = shelfwise.score(outcome, seed=seed or 0)
     title = f"{model} on {catalogue}"
     page = shelfwise.write_report(outcome, scores, report, title) if report else None
+    if tracker:
+        with tracker:
+            about = {"catalogue": catalogue, "model": model}
+            data = categorizer.training_.data_sha256
+            tracker.begin(f"{Path(model).name} evaluated", categorizer.recipe.to_dict(), data, about)
+            record_evaluation(tracker, outcome, scores, report)
     if as_json:
         terminal.write_json(scores.to_dict() | ({"report": str(page)} if page else {}))
     else:
         show_scores(terminal.stdout(), outcome, scores, page)
+        show_tracked(terminal.stdout(), tracker.places, tracker.notes)
 
 
 @main.command(short_help="Sort products with a model, from file to file.")
@@ -131,6 +175,8 @@ def evaluate(
     help="File to write: .parquet, .csv or .jsonl.",
 )
 @options.split("Predict the rows that this column marks test; all rows otherwise.")
+@options.images()
+@options.encoders()
 @click.option(
     "--top",
     metavar="K",
@@ -153,6 +199,9 @@ def predict(
     catalogue: str,
     output: str,
     split: str | None,
+    images: str | None,
+    text_encoder: str | None,
+    image_encoder: str | None,
     top: int,
     promise: float | None,
     explain: bool,
@@ -162,10 +211,13 @@ def predict(
 ) -> None:
     """Put each product of CATALOGUE on a shelf of MODEL: one row out for each row in, in the same order."""
     from shelfwise.cli.summaries import show_predictions
+    from shelfwise.track.model import resolve_model
 
     asked = shelfwise.PredictOptions(top, promise, explain, "ids" if ids_only else "full")
-    categorizer, source = shelfwise.load(model), shelfwise.open_source(catalogue)
-    categorizer.recipe = replace(categorizer.recipe, threads=threads or 0)
+    categorizer, source = shelfwise.load(resolve_model(model)), shelfwise.open_source(catalogue)
+    categorizer.recipe = replace(
+        options.with_encoders(categorizer.recipe, images, text_encoder, image_encoder), threads=threads or 0
+    )
     with terminal.counting_rows(source.rows) as notify:
         written = categorizer.predict_to_file(source, output, asked, split=split, notify_rows=notify)
     if as_json:
@@ -214,6 +266,44 @@ def demo(output: Path, products: int, seed: int | None, as_json: bool) -> None:
         terminal.write_json({name: str(path) for name, path in vars(shop).items()})
     else:
         show_shop(terminal.stdout(), shop)
+
+
+@main.command(short_help="Search for better settings on a part of the catalogue held out.")
+@options.catalogue()
+@click.option(
+    "--output", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Folder of the search."
+)
+@click.option("--minutes", metavar="M", type=float, default=10.0, show_default=True, help="Time to spend.")
+@click.option("--trials", metavar="N", type=int, default=0, help="Tries at most; as many as fit otherwise.")
+@click.option("--rows", metavar="N", type=int, default=0, help="Use about that many rows; all otherwise.")
+@options.label()
+@options.split("Leave the rows that this column marks test alone.")
+@options.recipe()
+@options.as_json()
+def search(
+    catalogue: str,
+    output: Path,
+    label: str | None,
+    recipe: str | None,
+    as_json: bool,
+    **budget: Any,  # noqa: ANN401 - minutes, trials, rows and split, as click hands them over
+) -> None:
+    """Search the settings of a recipe for CATALOGUE; what was found is a recipe, DIR/best.toml.
+
+    A search that was stopped goes on where it was. The best of many tries flatters on the rows it was chosen
+    by: train with it and evaluate on test rows before believing it.
+    """
+    from shelfwise.cli.summaries import show_search, show_trial
+    from shelfwise.search.space import parse_space
+    from shelfwise.search.study import search as look
+    from shelfwise.search.validation import SearchOptions
+
+    settings = options.build_recipe(recipe, {}, label=label)
+    space = parse_space(settings.search.space) if settings.search.space else None
+    console = terminal.stdout()
+    told = None if as_json else lambda trial: show_trial(console, trial)
+    found = look(catalogue, settings, space, SearchOptions(folder=output, **budget), notify=told)
+    terminal.write_json(found.to_dict()) if as_json else show_search(console, found, output)
 
 
 def _next_steps(model: str, catalogue: str, split: str | None) -> list[str]:

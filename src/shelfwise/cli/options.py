@@ -20,7 +20,7 @@ def catalogue() -> _Decorator:
 
 
 def model() -> _Decorator:
-    """A model folder to load."""
+    """A model folder to load, or the run of a tracked training."""
     return click.argument("model", type=click.Path())
 
 
@@ -82,6 +82,45 @@ def fields() -> _Decorator:
         " from all that there are otherwise."
     )
     return click.option("--fields", metavar="A,B,C", callback=_names, help=meaning)
+
+
+def images() -> _Decorator:
+    """The folder of the pictures."""
+    meaning = "Folder of the pictures: by product id, by the file name in the catalogue, at any depth."
+    return click.option("--images", metavar="DIR", type=click.Path(), help=meaning)
+
+
+def encoders() -> _Decorator:
+    """Pretrained encoders of texts and pictures."""
+    text = "Text encoder: onnx:FOLDER, hf:NAME_OR_FOLDER, st:NAME_OR_FOLDER or none."
+    picture = "Picture encoder: pixels, onnx:FOLDER, hf:NAME_OR_FOLDER, timm:NAME or none; several with +."
+    both = (
+        click.option("--text-encoder", metavar="SPEC", help=text),
+        click.option("--image-encoder", metavar="SPEC", help=picture),
+    )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(both):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def track() -> _Decorator:
+    """Stores to track the run in."""
+    meaning = "Keep the run in a store: mlflow[:URI], tensorboard[:DIR] or wandb[:PROJECT]. May be repeated."
+    return click.option("--track", metavar="SPEC", multiple=True, help=meaning)
+
+
+def with_encoders(recipe: Recipe, images: str | None, text: str | None, image: str | None) -> Recipe:
+    """Return a recipe with the encoders and pictures of the options; None = was not given."""
+    from dataclasses import replace
+
+    encoder = recipe.encoder if text is None else replace(recipe.encoder, encoder=text)
+    pictures = recipe.pictures if image is None else replace(recipe.pictures, encoder=image)
+    pictures = pictures if images is None else replace(pictures, folder=images)
+    return replace(recipe, encoder=encoder, pictures=pictures)
 
 
 def build_recipe(file: str | None, on_top: Mapping[str, object], **catalogue: object) -> Recipe:

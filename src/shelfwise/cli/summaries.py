@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from shelfwise.catalogue.inspect import Inspection, Labels
+    from shelfwise.catalogue.picture_report import PictureInspection
     from shelfwise.demo import DemoShop
     from shelfwise.evaluate import Outcome, Scores
     from shelfwise.evaluate.metrics import Headline
-    from shelfwise.training import Training
+    from shelfwise.lesson import Training
+    from shelfwise.search.study import Search, Trial
     from shelfwise.writing import Written
 
 _SHELVES_SHOWN = 5
@@ -47,6 +49,8 @@ def show_inspection(console: Console, name: str, found: Inspection) -> None:
     )
     scripts = ", ".join(f"{script} {percent(share, 0)}" for script, share in found.scripts)
     lines(console, [f"Script: {scripts or 'none'}. Mark-up in {percent(found.html, 0)} of the products."])
+    if found.pictures is not None:
+        _show_pictures(console, found.pictures)
     if found.labels is not None:
         _show_labels(console, found.labels)
     if found.splits:
@@ -55,6 +59,17 @@ def show_inspection(console: Console, name: str, found: Inspection) -> None:
     if found.warnings or found.notes:
         heading(console, "Worth knowing")
         remarks(console, [*found.warnings, *found.notes])
+
+
+def _show_pictures(console: Console, pictures: PictureInspection) -> None:
+    told = pictures.report
+    heading(console, "Pictures")
+    has = f"{told.found:,} of {count(told.products, 'product')} have a picture"
+    formats = ", ".join(f"{name} {number:,}" for name, number in pictures.formats)
+    sizes = [f"{name} {values[2]:,}" for name, values in (("width", pictures.widths), ("height",
+    pictures.heights))
+             if values]  # fmt: skip
+    lines(console, [f"{has}. Looked at {pictures.decoded:,}: {', '.join([formats, *sizes]) or 'none'}."])
 
 
 def _show_labels(console: Console, labels: Labels) -> None:
@@ -69,6 +84,12 @@ def _show_labels(console: Console, labels: Labels) -> None:
     lines(console, [f"{count(labels.labelled_rows, 'product')} have a category. {small}"])
 
 
+def show_tracked(console: Console, places: Mapping[str, str], notes: Sequence[str]) -> None:
+    """Where a run was kept, and what went wrong with that."""
+    lines(console, [f"Tracked: {place}" for place in places.values()])
+    remarks(console, notes)
+
+
 # -- train ---------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +98,9 @@ def show_training(console: Console, told: Training, steps: Sequence[str]) -> Non
     learned, total = count(told.learned, "product"), seconds(told.timings["total"])
     shelves = f"{count(told.categories, 'category', 'categories')} ({count(told.depth, 'level')})"
     console.print(f"Learned {shelves} from {learned} in {total}.", style="bold")
-    lines(console, [f"Read {count(told.rows, 'row')}{_left_out(told)}. Text: {', '.join(told.fields)}."])
+    text = f"Text: {', '.join(told.fields)}." if told.fields else "No text."
+    pictures = f" Pictures: {told.pictures:,}." if told.pictures else ""
+    lines(console, [f"Read {count(told.rows, 'row')}{_left_out(told)}. {text}{pictures}"])
     remarks(console, told.notes)
     tested = told.out_of_fold
     heading(console, f"On {count(tested['rows'], 'product')} that were held out while learning")
@@ -85,7 +108,11 @@ def show_training(console: Console, told: Training, steps: Sequence[str]) -> Non
     above = f" (on the levels above: {levels})" if levels else ""
     sure = f"confidence was {percent(tested['mean_confidence'])} on average"
     lines(console, [f"{percent(tested['accuracy'])} landed on exactly the right shelf{above}; {sure}."])
-    lines(console, [f"Shares: {', '.join(f'{name} {w:.2f}' for name, w in told.view_weights.items())}."])
+    if told.view_weights:
+        lines(console, [f"Shares: {', '.join(f'{name} {w:.2f}' for name, w in told.view_weights.items())}."])
+    for members, exponents in told.exponents.items():
+        weighed = ", ".join(f"{name} {value:.2f}" for name, value in exponents.items())
+        lines(console, [f"Where {members.replace('+', ' and ')} speak: exponents {weighed}."])
     heading(console, "What can be promised")
     columns = [">precision", ">accepted", ">or a parent shelf", "from confidence, or why not"]
     table(console, columns, [_promise_row(promise) for promise in told.promises], wrap=True)
@@ -100,7 +127,7 @@ def _left_out(told: Training) -> str:
     reasons = {
         "kept for testing": told.left_out,
         "without a category": told.unlabelled,
-        "without text": told.empty,
+        "with nothing to go by": told.empty,
         "unreadable": told.unreadable,
     }
     listed = [f"{rows:,} {reason}" for reason, rows in reasons.items() if rows]
@@ -195,3 +222,25 @@ def show_shop(console: Console, shop: DemoShop) -> None:
             (str(shop.planted), "which products were put on a wrong shelf"),
         ],
     )
+
+
+# -- search --------------------------------------------------------------------------------------------------
+
+
+def show_trial(console: Console, trial: Trial) -> None:
+    """One try as it ends."""
+    settings = (
+        ", ".join(f"{name} = {value}" for name, value in trial.settings.items()) or "the recipe as it is"
+    )
+    came = f"{100 * trial.value:.2f}" if trial.value is not None else f"failed: {trial.reason}"
+    console.print(f"{trial.number:>4}  {came}  {settings}", soft_wrap=True)
+
+
+def show_search(console: Console, found: Search, folder: Path) -> None:
+    """What the search came to."""
+    better = f"weighted F1 {100 * found.value:.2f}, and {100 * found.baseline:.2f} as it was"
+    learned, judged = found.rows
+    console.print(f"Best of {len(found.trials):,}: trial {found.best}, {better}.", style="bold")
+    lines(console, [f"Learned from {learned:,} products, judged on {judged:,} others."])
+    remarks(console, found.notes)
+    lines(console, [f"The best recipe is {folder / 'best.toml'}."])

@@ -1,283 +1,268 @@
-"""Fusion: one probability for each category from the scores of all views.
+"""Fusion: one probability for each category from everything that is known of a product, whatever is missing.
 
-The views' scores are pooled, e(c) = sum over views of share x score(c), and a power law makes probabilities
-of them: p(c) ~ (max(e(c), 0) + 0.05) ** sharpness. Two measurements chose this form over the usual softmax of
-scores and over a product of the views:
+What speaks for a product are its members: "text", the pool of the views of its words (see `decide.pool`), and
+one factor for each other kind of evidence: a pretrained text encoder, the pictures, a table of numbers. Text
+and pictures err independently enough for their probabilities to be multiplied,
 
-- Margins of one-vs-rest classifiers are near -1 (scores near 0) for all wrong categories. A softmax gives
-  those hundreds of categories most of the mass; a power law next to none. On held-out rows of five catalogues
-  it takes the calibration error from 2-7 % to 0.5-2 %, with the same number of parameters (a temperature, Guo
-  et al. 2017, arXiv:1706.04599).
-- A product of views lets any one view veto a category, and small categories are unknown to some view most
-  often; the pool is better by 0.1 to 0.3 points of weighted F1 and up to 1 of macro F1.
+    p(c) ~ pool(c) ** a x (picture(c) + 0.005) ** b x ...,
 
-Both are fitted on out-of-fold scores, each by what it is for: the shares by the expected number of right
-answers (the log loss would give much to views that are seldom right but never sure), the sharpness so that
-the mean confidence is the share of right answers (at the least log loss it is up to 4 points off where
-categories are many and rare).
-
-The view of the departments says the same of all categories of one department, so it does not belong into the
-pool: it is a factor of its own, (d(c) + 0.05) ** backing, fitted like the shares and left out when it helps
-nobody. A share may come out as nothing, and such a view is not asked when predicting.
+a logarithmic opinion pool (Genest & Zidek 1986). The exponents are fitted on out-of-fold answers, once for
+each set of members that can speak together: a product without a picture is judged by the exponents of text
+alone, as a model without pictures would judge it, and not by a mix from which one part has fallen out. A
+member without use to a set has no exponent there, so that pictures are never asked where they only disturb.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-DEPARTMENTS = "departments"
-"""The view whose scores are a factor beside the pool of all others."""
+from shelfwise.decide.pool import Pool, calibrate, fit_pool, lift_of, sample_rows, softmax
 
-_FLOOR = 0.05
-_BACKINGS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
-_CANDIDATES = 32
-_CALIBRATION_CELLS = 6_000_000
-_SHARPNESS = (0.05, 50.0)
-_WORTH = 0.0003
-"""A view stays when it makes at least that share of the out-of-fold answers right."""
-_BACKING_WORTH = 0.003
-"""The same for the departments' backing, which can make confidences sort worse: at 95 % precision instacart
-went from 28 % accepted to 5 % for one more right answer in a thousand.
-"""
+TEXT = "text"
+"""The member that the pool of the views of the words is."""
+ENCODER = "encoder"
+FACTORS = (ENCODER, "pictures", "pixels", "table")
+"""Views that give probabilities and are factors: text encoder, pictures, numbers and other columns."""
+
+_TOGETHER = ((ENCODER, TEXT), ("pixels", "pictures"), ("pictures", "pixels"))
+"""The first reads what the second reads, and never speaks without it."""
+_FLOOR = np.float32(0.005)
+_ENOUGH = 50
+"""Out-of-fold rows on which the exponents of a set of members can be fitted."""
+_WORTH = 0.0005
+"""A factor stays in a set when it makes at least that share of its out-of-fold answers right."""
+
+Scores = Mapping[str, NDArray[np.float32]]
+Speaks = Mapping[str, NDArray[np.bool_]]
+Exponents = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """Shares of the views, which sum to 1 (those left out have none), and the sharpness of the power law.
+    """How the members are weighed.
 
-    `backing`: exponent of the departments' scores, before sharpness; 0 leaves them out. `prior`: float32
-    [categories], sums to 1; what is known of a product without any known text.
+    `pool`: the views of the words, None where there are none. `exponents`: by the names of the members that
+    speak (joined with "+", sorted) the exponent of each; a set that is not there is text alone. `prior`:
+    float32 [categories], sums to 1; what is known of a product of which nothing is known.
     """
 
-    shares: dict[str, float]
-    sharpness: float
+    pool: Pool | None
     prior: NDArray[np.float32]
-    backing: float = 0.0
+    exponents: dict[str, Exponents] = field(default_factory=dict)
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Names of the views beside the text's that have a say in any set of members."""
+        named = {name for exponents in self.exponents.values() for name in exponents}
+        return tuple(sorted(named - {TEXT}))
 
     @property
     def views(self) -> tuple[str, ...]:
-        """Names of the views that have a say."""
-        return (*self.shares, DEPARTMENTS) if self.backing > 0 else tuple(self.shares)
+        """Names of all views that have a say."""
+        return (*(self.pool.views if self.pool else ()), *self.factors)
 
-    def mix(
-        self, scores: Mapping[str, NDArray[np.float32]], present: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        """Probabilities float32 [rows, categories], rows sum to 1; rows not `present` get the prior.
+    def present(self, speaks: Speaks) -> NDArray[np.bool_]:
+        """Where any view with a say has something to go by, bool [rows]."""
+        heard: NDArray[np.bool_] = np.logical_or.reduce([speaks[name] for name in self.views])
+        return heard
 
-        A row does not depend on the others. The arrays of `scores` are left as they are.
+    def mix(self, scores: Scores, speaks: Speaks) -> NDArray[np.float32]:
+        """Probabilities float32 [rows, categories], rows sum to 1.
+
+        Rows for which nothing speaks get the prior. A row does not depend on the others. The arrays of
+        `scores` are left as they are.
         """
-        mixed = _logs(self.shares, self.backing, scores)
-        mixed -= mixed.max(axis=1, keepdims=True)
-        mixed *= np.float32(self.sharpness)
-        np.exp(mixed, out=mixed)
-        mixed /= mixed.sum(axis=1, keepdims=True)
-        mixed[~present] = self.prior
+        members = self._members(speaks)
+        sets = np.zeros(len(next(iter(members.values()))), np.int64)
+        for bit, heard in enumerate(members.values()):
+            sets += heard.astype(np.int64) << bit
+        mixed = np.empty((len(sets), len(self.prior)), np.float32)
+        for code in np.unique(sets).tolist():
+            rows = np.flatnonzero(sets == code)
+            names = [name for bit, name in enumerate(members) if code >> bit & 1]
+            mixed[rows] = self._mix(names, _rows_of(scores, self.views, rows)) if names else self.prior
         return mixed
 
+    def alone(self, name: str) -> Fusion:
+        """The fusion in which one view is all there is, as sure as if it spoke for all of them."""
+        if self.pool is not None and name not in self.factors:
+            return Fusion(replace(self.pool, shares={name: 1.0}, backing=0.0), self.prior)
+        only = {name: self.exponents.get(name, {name: 1.0})}
+        return Fusion(None, self.prior, only)
 
-def _logs(
-    shares: Mapping[str, float], backing: float, scores: Mapping[str, NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """Logarithm of the pooled and backed scores, float32 [rows, categories]."""
-    if not shares:
-        raise ValueError("a fusion needs at least one view")
-    logs: NDArray[np.float32] | None = None
-    for name, share in sorted(shares.items()):  # sums in one order, however the shares were stored
-        part = scores[name] * np.float32(share)
-        logs = part if logs is None else np.add(logs, part, out=logs)
-    assert logs is not None
-    np.maximum(logs, 0, out=logs)
-    logs += np.float32(_FLOOR)
-    np.log(logs, out=logs)
-    if backing > 0:
-        back = np.maximum(scores[DEPARTMENTS], 0)
-        back += np.float32(_FLOOR)
-        np.log(back, out=back)
-        back *= np.float32(backing)
-        logs += back
-    return logs
-
-
-def fit_fusion(
-    scores: Mapping[str, NDArray[np.float32]], y: NDArray[np.int32], prior: NDArray[np.float32]
-) -> Fusion:
-    """Fit shares, backing and sharpness on out-of-fold scores of rows with codes y [rows].
-
-    `scores`: by view, float32 [rows, categories]. Works on the best candidates of each row; the other
-    categories count together. Views are dropped one by one, the least useful first, as long as hardly an
-    answer goes wrong for it.
-    """
-    names = [name for name in scores if name != DEPARTMENTS]
-    problem = _Problem.of({name: scores[name] for name in names}, y, scores.get(DEPARTMENTS))
-    shares = np.full(len(names), 1 / len(names))
-    shares, sharpness = problem.start(shares, 3.0)
-    best = problem.share_out(shares, np.ones(len(names), bool), sharpness)
-    while np.count_nonzero(best.shares) > 1:
-        trials = []
-        for view in np.flatnonzero(best.shares):
-            rest = best.shares > 0
-            rest[view] = False
-            trials.append(problem.share_out(best.shares, rest, sharpness))
-        trial = max(trials, key=lambda solution: solution.right)
-        if trial.right < best.right - _WORTH:
-            break
-        best = trial
-    shares = np.round(best.shares, 4)
-    chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
-    backing = problem.back_up(shares)
-    return Fusion(chosen, _calibrate(chosen, backing, scores, y), prior, backing)
-
-
-def _calibrate(
-    shares: Mapping[str, float],
-    backing: float,
-    scores: Mapping[str, NDArray[np.float32]],
-    y: NDArray[np.int32],
-) -> float:
-    """The sharpness at which the mean confidence of the answers is the share of them that is right."""
-    from scipy.optimize import brentq
-
-    rows = np.arange(0, len(y), -(-len(y) * next(iter(scores.values())).shape[1] // _CALIBRATION_CELLS))
-    logs = _logs(shares, backing, {name: part[rows] for name, part in scores.items()})
-    right = float((logs.argmax(axis=1) == y[rows]).mean())
-    logs -= logs.max(axis=1, keepdims=True)
-
-    def too_sure(sharpness: float) -> float:
-        best = 1 / np.exp(logs * np.float32(sharpness)).sum(axis=1, dtype=np.float64)
-        return float(best.mean()) - right
-
-    low, high = _SHARPNESS
-    if too_sure(low) >= 0 or too_sure(high) <= 0:  # (nearly) nothing or everything is right
-        return low if too_sure(low) >= 0 else high
-    return round(float(brentq(too_sure, low, high, xtol=1e-3)), 4)
-
-
-@dataclass(frozen=True)
-class _Solution:
-    """Shares [views] that sum to 1, and the mean probability of the true category under a sharp mix."""
-
-    shares: NDArray[np.float64]
-    right: float
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """The candidates of each row, the true one first.
-
-    scores: float64 [rows, candidates, views]; counts: log of how many categories a candidate stands for;
-    departments: float64 [rows, candidates], the scores of their departments, if there are any.
-    """
-
-    scores: NDArray[np.float64]
-    counts: NDArray[np.float64]
-    departments: NDArray[np.float64] | None
-
-    @staticmethod
-    def of(
-        scores: Mapping[str, NDArray[np.float32]],
-        y: NDArray[np.int32],
-        departments: NDArray[np.float32] | None,
-    ) -> _Problem:
-        parts = list(scores.values())
-        views = len(parts)
-        leaves = np.sum(parts, axis=0)
-        if departments is not None:
-            parts.append(departments)
-        rows, classes = parts[0].shape
-        every = np.arange(rows)
-        few = min(_CANDIDATES, classes)
-        if few < classes:
-            best = np.argpartition(-leaves, few - 1, axis=1)[:, :few]
+    def without(self, name: str) -> Fusion | None:
+        """The fusion in which one view has no say; None where nobody is left to speak."""
+        pool = self.pool
+        if pool is not None and name in pool.shares:
+            rest = {view: share for view, share in pool.shares.items() if view != name}
+            total = sum(rest.values())
+            pool = (
+                replace(pool, shares={view: share / total for view, share in rest.items()}) if rest else None
+            )
+            gone = TEXT if pool is None else None
         else:
-            best = np.tile(np.arange(classes), (rows, 1))
-        best = np.concatenate([y[:, None], best], axis=1)
-        again = best[:, 1:] == y[:, None]  # the true category stands first, and only there
-        counts = np.zeros(best.shape)
-        counts[:, 1:][again] = -np.inf
-        chosen = np.stack([part[every[:, None], best] for part in parts], axis=2).astype(np.float64)
-        if few < classes:
-            others = classes - (few + 1 - again.sum(axis=1))
-            sums = np.stack([part.sum(axis=1, dtype=np.float64) for part in parts], axis=1)
-            inside = np.where(np.isinf(counts)[:, :, None], 0, chosen).sum(axis=1)
-            rest = (sums - inside) / np.maximum(others, 1)[:, None]
-            chosen = np.concatenate([chosen, rest[:, None, :]], axis=1)
-            counts = np.concatenate([counts, np.log(np.maximum(others, 1e-300))[:, None]], axis=1)
-        return _Problem(chosen[:, :, :views], counts, None if departments is None else chosen[:, :, views])
+            gone = name
+        kept = {key: value for key, value in self.exponents.items() if gone not in key.split("+")}
+        return Fusion(pool, self.prior, kept) if pool is not None or kept else None
 
-    def start(self, shares: NDArray[np.float64], sharpness: float) -> tuple[NDArray[np.float64], float]:
-        """Shares and sharpness of least log loss, to climb from."""
+    def _members(self, speaks: Speaks) -> dict[str, NDArray[np.bool_]]:
+        """Where each member speaks; text does where any view of the pool does."""
+        members = {name: speaks[name] for name in self.factors}
+        if self.pool is not None:
+            members[TEXT] = np.logical_or.reduce([speaks[name] for name in self.pool.views])
+        return dict(sorted(members.items()))
+
+    def _mix(self, names: Sequence[str], scores: Scores) -> NDArray[np.float32]:
+        logs: NDArray[np.float32] | None = None
+        for name, exponent in sorted(self._exponents(names).items()):
+            part = _logs(name, self.pool, scores)
+            part *= np.float32(exponent)
+            logs = part if logs is None else np.add(logs, part, out=logs)
+        assert logs is not None
+        return softmax(logs, 1.0)
+
+    def _exponents(self, names: Sequence[str]) -> Exponents:
+        """The exponents of a set of members; sets that never came up in training share what singles have."""
+        found = self.exponents.get(_key(names))
+        if found is not None:
+            return found
+        if list(names) == [TEXT] and self.pool is not None:
+            return {TEXT: self.pool.sharpness}
+        singles = [self._exponents([name]) if len(names) > 1 else {name: 1.0} for name in names]
+        return {name: value / len(names) for single in singles for name, value in single.items()}
+
+
+def fit_fusion(scores: Scores, speaks: Speaks, y: NDArray[np.int32], prior: NDArray[np.float32]) -> Fusion:
+    """Fit the pool and the exponents on out-of-fold scores of rows with codes y [rows].
+
+    `scores`: by view, float32 [rows, categories]; `speaks`: by view, bool [rows]. Views that `FACTORS` names
+    are factors of their own, all others are pooled.
+    """
+    pooled = {name: part for name, part in scores.items() if name not in FACTORS}
+    factors = sorted(name for name in scores if name in FACTORS)
+    pool = None
+    if pooled:
+        heard = np.logical_or.reduce([speaks[name] for name in pooled])
+        rows = np.arange(len(y)) if heard.all() or not heard.any() else np.flatnonzero(heard)
+        pool = fit_pool(_rows_of(pooled, pooled, rows), y[rows], lift_of(prior))
+    if not factors:
+        return Fusion(pool, prior)
+    heard_by = {name: speaks[name] for name in factors}
+    if pool is not None:
+        heard_by[TEXT] = np.logical_or.reduce([speaks[name] for name in pool.views])
+    return Fusion(pool, prior, _fit_sets(pool, scores, heard_by, y))
+
+
+def _fit_sets(
+    pool: Pool | None, scores: Scores, heard_by: Speaks, y: NDArray[np.int32]
+) -> dict[str, Exponents]:
+    """Exponents of every set of members; a larger set has to be better than those within it."""
+    fitted: dict[str, Exponents] = {}
+    names = sorted(heard_by)
+    views = [*(pool.views if pool else ()), *(name for name in names if name != TEXT)]
+    for size in range(1, len(names) + 1):
+        for chosen in combinations(names, size):
+            if any(one in chosen and other in names and other not in chosen for one, other in _TOGETHER):
+                continue
+            rows = np.flatnonzero(np.logical_and.reduce([heard_by[name] for name in chosen]))
+            if len(rows) < _ENOUGH:
+                continue
+            rows = rows[sample_rows(len(rows), next(iter(scores.values())).shape[1] * size)]
+            part = _rows_of(scores, views, rows)
+            problem = _SetProblem({name: _logs(name, pool, part) for name in chosen}, y[rows])
+            within = [fitted[key] for key in map(_key, combinations(chosen, size - 1)) if key in fitted]
+            fitted[_key(chosen)] = problem.solve(within)
+    return fitted
+
+
+@dataclass(frozen=True)
+class _SetProblem:
+    """Rows for which a set of members speaks: logarithms float32 [rows, categories] by member, codes y."""
+
+    logs: dict[str, NDArray[np.float32]]
+    y: NDArray[np.int32]
+
+    def solve(self, within: Sequence[Exponents]) -> Exponents:
+        """Exponents of most right answers, scaled so that the mean confidence is the share of right answers.
+
+        `within`: solutions of the sets with one member less; the best of them stands unless it is beaten.
+        """
+        names = list(self.logs)
+        found = dict.fromkeys(names, 1.0)
+        if len(names) > 1:
+            found = self._climb(self._descend())
+            best = max(within, key=self._right, default=None)
+            if best is not None and self._right(found) < self._right(best) + _WORTH:
+                found = dict(best)
+        scale = calibrate(self._mixed(found), self.y)
+        return {name: round(value * scale, 5) for name, value in found.items() if value > 0}
+
+    def _descend(self) -> NDArray[np.float64]:
+        """Exponents [members] of least log loss."""
         from scipy.optimize import minimize
 
-        bounds = [(0, 10)] * len(shares) + [_SHARPNESS]
-        every = np.ones(len(shares), bool)
+        start = np.full(len(self.logs), 1 / len(self.logs))
         done = minimize(
-            self._loss,
-            np.append(shares, sharpness),
-            (every, False),
-            method="L-BFGS-B",
-            jac=True,
-            bounds=bounds,
+            self._loss, start, (False,), method="L-BFGS-B", jac=True, bounds=[(0, 50)] * len(start)
         )
-        return done.x[:-1] / max(done.x[:-1].sum(), 1e-9), float(done.x[-1])
+        found: NDArray[np.float64] = np.maximum(done.x, 1e-3)
+        return found
 
-    def share_out(self, shares: NDArray[np.float64], keep: NDArray[np.bool_], sharpness: float) -> _Solution:
-        """Shares of most right answers, 0 for views that are not kept.
+    def _climb(self, start: NDArray[np.float64]) -> Exponents:
+        """Exponents of most right answers near `start`.
 
-        "Right" has to be smooth to be climbed: it is the probability of the true category at twice the
-        sharpness that calibrates, which is near 1 or 0 for all but close calls.
+        "Right" is the true category's mean probability at twice the scale. The first exponent stands still,
+        since scaling all of them changes no answer.
         """
         from scipy.optimize import minimize
 
-        start = np.where(keep, np.maximum(shares, 0.02), 0)
-        start = np.append(start[keep] / start.sum(), 2 * sharpness)
-        bounds = [(0, 10)] * int(keep.sum()) + [(2 * sharpness, 2 * sharpness)]
-        done = minimize(self._loss, start, (keep, True), method="L-BFGS-B", jac=True, bounds=bounds)
-        found = np.zeros(len(keep))
-        found[keep] = done.x[:-1] if done.x[:-1].sum() > 1e-9 else start[:-1]
-        found /= found.sum()
-        found[found < 0.02] = 0
-        return _Solution(found / found.sum(), -float(done.fun))
+        bounds = [(2 * start[0], 2 * start[0]), *[(0, 100)] * (len(start) - 1)]
+        done = minimize(self._loss, 2 * start, (True,), method="L-BFGS-B", jac=True, bounds=bounds)
+        total = max(float(done.x.sum()), 1e-9)
+        return {
+            name: float(value) / total if value > 0.01 * total else 0.0
+            for name, value in zip(self.logs, done.x, strict=True)
+        }
 
-    def back_up(self, shares: NDArray[np.float64]) -> float:
-        """The backing of most right answers, 0 if hardly any answer is better for it."""
-        if self.departments is None:
-            return 0.0
-        logs = np.log(np.maximum(self.scores @ shares, 0) + _FLOOR)
-        back = np.log(np.maximum(self.departments, 0) + _FLOOR)
-        lone = self.counts == 0  # not the truth's second place, nor all the others together
-        right = []
-        for backing in _BACKINGS:
-            mixed = np.where(lone, logs + backing * back, -np.inf)
-            right.append(float((mixed.argmax(axis=1) == 0).mean()))
-        best = int(np.argmax(right))
-        return _BACKINGS[best] if right[best] > right[0] + _BACKING_WORTH else 0.0
+    def _loss(self, x: NDArray[np.float64], right: bool) -> tuple[float, NDArray[np.float64]]:
+        """Mean log loss (or minus the mean probability of the truth, if `right`) and its slope."""
+        p = softmax(self._mixed(dict(zip(self.logs, x.tolist(), strict=True))), 1.0)
+        every = np.arange(len(self.y))
+        truth = np.maximum(p[every, self.y].astype(np.float64), 1e-30)
+        slope = np.empty(len(x))
+        for i, part in enumerate(self.logs.values()):
+            lead = np.einsum("rc,rc->r", p, part).astype(np.float64) - part[every, self.y]
+            slope[i] = (lead * truth if right else lead).mean()
+        return float(-truth.mean() if right else -np.log(truth).mean()), slope
 
-    def _loss(
-        self, x: NDArray[np.float64], keep: NDArray[np.bool_], right: bool
-    ) -> tuple[float, NDArray[np.float64]]:
-        """Mean log loss (or minus the mean probability of the truth, if `right`) and its slope.
+    def _mixed(self, exponents: Exponents) -> NDArray[np.float32]:
+        parts = [self.logs[name] * np.float32(value) for name, value in exponents.items()]
+        mixed: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
+        return mixed
 
-        x: shares of the kept views, before they are made to sum to 1, then the sharpness.
-        """
-        parts = self.scores if keep.all() else self.scores[:, :, keep]
-        total, sharpness = max(float(x[:-1].sum()), 1e-9), x[-1]
-        pooled = parts @ (x[:-1] / total)
-        logs = np.log(np.maximum(pooled, 0) + _FLOOR)
-        mixed = sharpness * logs + self.counts
-        mixed -= mixed.max(axis=1, keepdims=True)
-        p = np.exp(mixed)
-        sums = p.sum(axis=1, keepdims=True)
-        p /= sums
-        truth = p[:, 0].copy()
-        loss = -truth.mean() if right else (np.log(sums[:, 0]) - mixed[:, 0]).mean()
-        p[:, 0] -= 1
-        if right:
-            p *= truth[:, None]
-        by_sharpness = (p * logs).sum() / len(p)
-        p *= sharpness * (pooled > 0) / (np.maximum(pooled, 0) + _FLOOR)
-        by_share = (np.einsum("rc,rcv->v", p, parts) - (p * pooled).sum()) / (total * len(p))
-        return float(loss), np.append(by_share, by_sharpness)
+    def _right(self, exponents: Exponents) -> float:
+        return float((self._mixed(exponents).argmax(axis=1) == self.y).mean())
+
+
+def _logs(name: str, pool: Pool | None, scores: Scores) -> NDArray[np.float32]:
+    """Logarithms of a member's probabilities before its exponent, float32 [rows, categories], a new array."""
+    if name == TEXT:
+        assert pool is not None
+        return pool.logs(scores)
+    part: NDArray[np.float32] = scores[name] + _FLOOR
+    np.log(part, out=part)
+    return part
+
+
+def _rows_of(scores: Scores, names: Iterable[str], rows: NDArray[np.int64]) -> Scores:
+    """The rows of the named arrays, without a copy where that is all of them."""
+    return {name: scores[name] if len(rows) == len(scores[name]) else scores[name][rows] for name in names}
+
+
+def _key(names: Sequence[str]) -> str:
+    return "+".join(sorted(names))

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from shelfwise.catalogue.duplicates import group_near_duplicates
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.categorizer import Categorizer
-from shelfwise.decide.fusion import DEPARTMENTS
+from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.errors import CatalogueError
 from shelfwise.evaluate.outcome import Outcome, PromiseOutcome
 from shelfwise.predictions import Answers, answer, withhold
 from shelfwise.scoring import map_blocks
-from shelfwise.view import ViewScores
+from shelfwise.views.scores import ViewScores
 
 _TOP = 5
 _Codes = NDArray[np.int32]
@@ -92,9 +92,9 @@ def _ask(
     used = views.scores(block, fusion.views)
     answers = _best_of(used) | (_best_of(views.scores(block, silent)) if silent else {})
     # As in `scoring.probabilities_of`: a view without a vote does not say either whether there is any text.
-    present = used.present(fusion.views)
+    present = fusion.present(used.speaks)
     alone = {name: answers[name] for name in views.names if name != DEPARTMENTS}
-    return fusion.mix(used.by_view, present), present, alone
+    return fusion.mix(used.by_view, used.speaks), present, alone
 
 
 def _best_of(scores: ViewScores) -> dict[str, _Codes]:

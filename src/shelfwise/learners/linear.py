@@ -39,6 +39,8 @@ class Round:
 
 
 _HEAVY_BYTES = 1 << 26
+_HEAVY_SHARE = 12
+"""Features that at least one in so many classes weighs lie dense."""
 _CENTROID_ROWS = 64
 _CENTROID_FEATURES = 2048
 _ROUNDS = (Round(0.05, 16, 3), Round(-0.8, 32, 3), Round(-0.8, 32, 3))
@@ -130,7 +132,7 @@ class LinearLearner:
         classes = len(bias)
         by_feature = weights.tocsc()
         sizes = np.diff(by_feature.indptr)
-        heavy = np.flatnonzero(sizes * 6 >= classes)
+        heavy = np.flatnonzero(sizes * _HEAVY_SHARE >= classes)
         most = max(_HEAVY_BYTES // classes, 1)
         if len(heavy) > most:
             heavy = np.sort(heavy[np.argsort(-sizes[heavy], kind="stable")[:most]])

@@ -153,20 +153,31 @@ def solve_classes(  # type: ignore[no-untyped-def]
 
 @compiled(inline="always")
 def _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
-    """Scores of row r: features that many classes weigh come from dense rows, added as whole vectors."""
+    """Scores of row r: features that many classes weigh come from dense rows, added as whole vectors.
+
+    Two of them at a time: that halves the reads and writes of `scores`.
+    """
     for c in range(len(scores)):  # (assigning the slice would compile numpy's messages about shapes)
         scores[c] = bias[c]
+    waiting, waiting_step = -1, np.float32(0)
     for k in range(indptr[r], indptr[r + 1]):
         v = values[k]
         h = heavy_of[indices[k]]
-        if h >= 0:
-            dense = heavy[h]
+        if h >= 0 and waiting < 0:
+            waiting, waiting_step = h, v * scales[h]
+        elif h >= 0:
+            one, two = heavy[waiting], heavy[h]
             step = v * scales[h]
             for c in range(len(scores)):
-                scores[c] += step * np.float32(dense[c])
+                scores[c] += waiting_step * np.float32(one[c]) + step * np.float32(two[c])
+            waiting = -1
         else:
             for q in range(posts[indices[k]], posts[indices[k] + 1]):
                 scores[classes[q]] += v * weights[q]
+    if waiting >= 0:
+        one = heavy[waiting]
+        for c in range(len(scores)):
+            scores[c] += waiting_step * np.float32(one[c])
 
 
 @compiled

@@ -1,15 +1,14 @@
-"""Views: ways to look at a product, each with its features and its learner, fitted together on one catalogue.
+"""The views of a product's text, each with its features and its learner, fitted together on one catalogue.
 
-Every view gives each product a score for each category: about 0 where nothing speaks for it, about 1 and more
-where all does. `decide` mixes them. A view that has nothing to go by for a product (no text at all) says so
-instead of guessing.
+Every one of them gives each product a score for each category: about 0 where nothing speaks for it, about 1
+and more where all does. `decide` pools them. A view that has nothing to go by for a product (no text at all)
+says so instead of guessing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -21,34 +20,13 @@ from shelfwise.features.text import TextFeatures
 from shelfwise.learners.linear import LinearLearner
 from shelfwise.learners.neighbours import NeighboursLearner
 from shelfwise.recipe import Recipe
+from shelfwise.views.scores import ViewScores
 
 _BLOCK_OF = {"ngrams": "ngrams", "words": "words", "departments": "ngrams", "neighbours": "ngrams"}
 LINEAR = ("ngrams", "words", "departments")
 
 
-@dataclass(frozen=True)
-class ViewScores:
-    """Scores by view, float32 [products, categories], and where each view speaks, bool [products]."""
-
-    by_view: dict[str, NDArray[np.float32]]
-    speaks: dict[str, NDArray[np.bool_]]
-
-    def present(self, names: Iterable[str]) -> NDArray[np.bool_]:
-        """Where any of the named views speaks, bool [products]."""
-        heard: NDArray[np.bool_] = np.logical_or.reduce([self.speaks[name] for name in names])
-        return heard
-
-    @staticmethod
-    def joined(parts: Sequence[ViewScores]) -> ViewScores:
-        """The scores of some products after one another."""
-        names = parts[0].by_view
-        return ViewScores(
-            {name: np.concatenate([part.by_view[name] for part in parts]) for name in names},
-            {name: np.concatenate([part.speaks[name] for part in parts]) for name in names},
-        )
-
-
-class Views:
+class TextViews:
     """The views of a catalogue's text.
 
     "ngrams" and "words" are linear on all n-grams and on whole words alone: they err differently, and their
@@ -84,7 +62,7 @@ class Views:
         y: NDArray[np.int32],
         departments: NDArray[np.int32],
         names: Collection[str] | None = None,
-    ) -> Views:
+    ) -> TextViews:
         """Learn from products and their codes y [products].
 
         `departments`: int32 [categories], the department of each category, from 0. `names`: the linear views
@@ -134,7 +112,7 @@ class Views:
             state |= {f"linear.{name}.{key}": value for key, value in learner.tensors().items()}
         return state | {f"neighbours.{key}": value for key, value in self.neighbours.tensors().items()}
 
-    def restore(self, tensors: Mapping[str, NDArray[np.generic]]) -> Views:
+    def restore(self, tensors: Mapping[str, NDArray[np.generic]]) -> TextViews:
         """Take the state that `tensors` gave."""
         self.departments = tensors["departments"].astype(np.int32)
         self.classes = len(self.departments)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from shelfwise.catalogue.products import TEXT_FIELDS
 from shelfwise.errors import ModelError
 from shelfwise.recipe import Recipe
-from shelfwise.view import Views, ViewScores, _spread
+from shelfwise.views.scores import ViewScores
+from shelfwise.views.text import TextViews as Views
+from shelfwise.views.text import _spread
 
 SMALL = "text.bits = 20\nneighbours.count = 3\n"
 FIELDS = ("title", "brand")

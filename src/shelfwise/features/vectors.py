@@ -1,0 +1,195 @@
+"""Vectors of products: what pretrained encoders make of their texts and pictures, as columns of the frame.
+
+A vector stands beside the product it belongs to (column `vector.NAME`, null where there is nothing to
+encode), so that choosing, batching and joining products takes the vectors along. Encoders learn nothing here:
+the same vectors serve every fold. They are kept in a cache by content, and encoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shelfwise.catalogue.pictures import PictureFolder
+from shelfwise.errors import EncoderError
+from shelfwise.features.cache import VectorCache
+from shelfwise.features.encode import NO_PICTURE, NO_TEXT, encode_pictures, encode_texts
+from shelfwise.features.encoders import (
+    EncoderOptions,
+    ImageEncoder,
+    TextEncoder,
+    check_same,
+    fingerprint_of,
+    open_image_encoder,
+    open_text_encoder,
+)
+from shelfwise.features.encoding import Encoded
+from shelfwise.recipe import EncoderRecipe, PicturesRecipe, Recipe
+
+PREFIX = "vector."
+TABLE = "table."
+"""Prefix of raw columns that stand beside the products for the table view."""
+_NONE = ("", "none")
+
+
+def vectors_of(
+    products: pl.DataFrame, name: str, width: int | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The vectors called `name`, float32 [products, width], and which products have one, bool [products].
+
+    Where no product has any, there may be no such column; `width` is then that of the zeros.
+    """
+    column = PREFIX + name
+    if column not in products.columns:
+        return np.zeros((products.height, width or 0), np.float32), np.zeros(products.height, bool)
+    known = products[column].is_not_null().to_numpy()
+    wide = products.schema[column].size  # type: ignore[attr-defined]
+    zeros = pl.Series([[0.0] * wide], dtype=products.schema[column])
+    filled = products.select(pl.col(column).fill_null(pl.lit(zeros).first())).to_series()
+    return np.ascontiguousarray(filled.to_numpy(), np.float32).reshape(products.height, wide), known
+
+
+def with_vectors(products: pl.DataFrame, name: str, encoded: Encoded) -> pl.DataFrame:
+    """The products with their vectors; why a product has none joins its `reason`."""
+    vectors = np.ascontiguousarray(encoded.vectors, np.float32)
+    column = pl.Series(PREFIX + name, vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
+    known = pl.Series("known", encoded.known)
+    usual = (NO_TEXT, NO_PICTURE)  # nothing went wrong where there was nothing
+    said = pl.Series("said", [None if why in usual else why for why in encoded.reasons], dtype=pl.String)
+    reason = pl.concat_str([pl.col("reason"), said], separator="; ", ignore_nulls=True).replace("", None)
+    return products.with_columns(
+        pl.when(known).then(column).otherwise(None).alias(column.name), reason.alias("reason")
+    )
+
+
+@dataclass(frozen=True)
+class EncoderMark:
+    """What tells encoders side by side from others: the model keeps it and answers with no others."""
+
+    fingerprints: list[str]
+    widths: list[int]
+
+    @staticmethod
+    def of(encoders: Sequence[TextEncoder | ImageEncoder]) -> EncoderMark:
+        """The mark of opened encoders."""
+        return EncoderMark(
+            [fingerprint_of(encoder) or encoder.name for encoder in encoders],
+            [encoder.width for encoder in encoders],
+        )
+
+
+class ProductEncoders:
+    """The encoders that a recipe names, opened.
+
+    Parameters
+    ----------
+    recipe: names them and says how they read.
+    fields: text fields to encode where the recipe names none.
+    pictures: where the pictures are; None: there are no pictures.
+    cache: keeps vectors by content; None: nothing is kept.
+
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        fields: Sequence[str],
+        pictures: PictureFolder | None = None,
+        cache: VectorCache | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.fields = tuple(recipe.encoder.fields or fields)
+        self.folder = pictures
+        self.cache = cache
+        self.notes: list[str] = []
+        self.text = _open_text(recipe.encoder, recipe.threads)
+        self.pictures = _open_pictures(recipe.pictures, recipe.threads) if pictures is not None else {}
+
+    @property
+    def marks(self) -> dict[str, EncoderMark]:
+        """By the name of the vectors, what tells their encoder from another."""
+        marks = {} if self.text is None else {"encoder": EncoderMark.of([self.text])}
+        return marks | {name: EncoderMark.of(encoders) for name, encoders in self.pictures.items()}
+
+    def check(self, marks: Mapping[str, EncoderMark]) -> None:
+        """Raise EncoderError where an encoder is not the one that the model was trained with."""
+        opened: dict[str, list[Any]] = dict(self.pictures)
+        if self.text is not None:
+            opened["encoder"] = [self.text]
+        for name, encoders in opened.items():
+            if name not in marks:
+                continue
+            trained = marks[name]
+            if len(encoders) != len(trained.fingerprints):
+                raise EncoderError(
+                    f"the model's {name} come from {len(trained.fingerprints)} encoders side by side, not "
+                    f"from {len(encoders)}: {', '.join(encoder.name for encoder in encoders)}"
+                )
+            for encoder, fingerprint, width in zip(
+                encoders, trained.fingerprints, trained.widths, strict=True
+            ):
+                check_same(encoder, fingerprint, width)
+
+    def attach(self, products: pl.DataFrame, notify: Callable[[str], None] | None = None) -> pl.DataFrame:
+        """The products with a column of vectors for each kind of encoder; `notes` gathers what to know."""
+        if self.text is not None:
+            texts = joined_texts(products, self.fields, self.recipe.encoder.join)
+            done = encode_texts(self.text, texts, self.cache, notify)
+            products = self._with(products, "encoder", [done])
+        if self.pictures and self.folder is not None:
+            found = self.folder.find(products)
+            for name, encoders in self.pictures.items():
+                parts = [encode_pictures(each, found, self.cache, notify=notify) for each in encoders]
+                products = self._with(products, name, parts)
+        return products
+
+    def _with(self, products: pl.DataFrame, name: str, parts: Sequence[Encoded]) -> pl.DataFrame:
+        self.notes += [note for part in parts for note in part.notes if note not in self.notes]
+        return with_vectors(products, name, _side_by_side(parts))
+
+
+def joined_texts(products: pl.DataFrame, fields: Sequence[str], join: str) -> list[str]:
+    """The text of each product for an encoder: the fields that have any, in order."""
+    parts = [pl.col(name).str.replace_all("\n", "; ", literal=True).replace("", None) for name in fields]
+    if not parts:
+        return [""] * products.height
+    joined = pl.concat_str(parts, separator=join, ignore_nulls=True).fill_null("")
+    return products.select(joined.alias("text")).to_series().to_list()
+
+
+def _open_text(recipe: EncoderRecipe, threads: int) -> TextEncoder | None:
+    if recipe.encoder in _NONE:
+        return None
+    options = EncoderOptions(max_tokens=recipe.max_tokens, pooling=recipe.pooling, threads=threads)
+    return open_text_encoder(recipe.encoder, options)
+
+
+def _open_pictures(recipe: PicturesRecipe, threads: int) -> dict[str, list[ImageEncoder]]:
+    """The picture encoders by the name of their vectors."""
+    if recipe.encoder in _NONE:
+        return {}
+    options = EncoderOptions(threads=threads)
+    opened = {"pictures": [open_image_encoder(spec, options) for spec in recipe.encoder.split("+")]}
+    if recipe.pixels and "pixels" not in recipe.encoder.split("+"):
+        opened["pixels"] = [open_image_encoder("pixels", options)]
+    return opened
+
+
+def _side_by_side(parts: Sequence[Encoded]) -> Encoded:
+    """Vectors of several encoders as one, each brought to length 1 so that none drowns the others."""
+    if len(parts) == 1:
+        return parts[0]
+    lengths = [np.maximum(np.linalg.norm(part.vectors, axis=1, keepdims=True), 1e-12) for part in parts]
+    vectors = np.concatenate(
+        [part.vectors / length for part, length in zip(parts, lengths, strict=True)], axis=1
+    )
+    known = np.logical_and.reduce([part.known for part in parts])
+    reasons = tuple(
+        next((r for r in row if r), None) for row in zip(*(p.reasons for p in parts), strict=True)
+    )
+    return Encoded(vectors.astype(np.float32), known, reasons)

@@ -1,0 +1,1 @@
+"""The views of a product: text, and dense vectors of text, pictures and tables; all of them give scores."""

@@ -1,0 +1,111 @@
+"""A view of dense vectors: those of a pretrained encoder, of pictures, or of a table's columns.
+
+The vectors stand in a column of the products (see `features.vectors`); a product without one is not guessed
+at: the view has nothing to go by. Scores are probabilities of the learner that the recipe names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shelfwise.errors import LabelError, ModelError
+from shelfwise.features.table import TableFeatures
+from shelfwise.features.vectors import TABLE, vectors_of
+from shelfwise.learners.dense import DenseLearner
+from shelfwise.recipe import LearnerRecipe, TableRecipe
+from shelfwise.views.scores import ViewScores
+
+
+class DenseView:
+    """One kind of vectors with its learner.
+
+    Parameters
+    ----------
+    name: of the view and of its vectors, such as "pictures".
+    recipe: which learner, and how it is set.
+    seed: of its random choices.
+    threads: for learning; results do not depend on it.
+
+    """
+
+    def __init__(self, name: str, recipe: LearnerRecipe, seed: int = 0, threads: int = 1) -> None:
+        self.name = name
+        self.recipe = recipe
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, products: pl.DataFrame, y: NDArray[np.int32], classes: int) -> DenseView:
+        """Learn from the products that have a vector; y: their codes [products]."""
+        vectors, known = self._learn_vectors(products)
+        if not known.any():
+            raise LabelError(f"no product to learn from has anything for the view {self.name!r}")
+        self.width_ = vectors.shape[1]
+        learner = DenseLearner(self.recipe, seed=self.seed, threads=self.threads)
+        self.learner_ = learner.fit(vectors[known], y[known], classes)
+        return self
+
+    def scores(self, products: pl.DataFrame) -> ViewScores:
+        """Probabilities of the products that have a vector; rows of zeros for all others."""
+        vectors, known = self._vectors(products)
+        out = np.zeros((len(known), self.learner_.classes_), np.float32)
+        if known.any():
+            out[known] = self.learner_.scores(vectors[known])
+        return ViewScores({self.name: out}, {self.name: known})
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """The learned state as named arrays."""
+        return {"width": np.array([self.width_], np.int64), **self.learner_.tensors()}
+
+    def restore(self, tensors: Mapping[str, NDArray[np.generic]], classes: int) -> DenseView:
+        """Take the state that `tensors` gave."""
+        try:
+            self.width_ = int(tensors["width"][0])
+            self.learner_ = DenseLearner(self.recipe, seed=self.seed).restore(tensors, classes)
+        except (KeyError, IndexError) as error:
+            raise ModelError(f"the model's view {self.name!r} lacks {error}") from error
+        return self
+
+    def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        return vectors_of(products, self.name)
+
+    def _vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        return vectors_of(products, self.name, self.width_)
+
+
+class TableView(DenseView):
+    """Numbers and other columns of the catalogue; what is usual in them is learned with the view."""
+
+    def __init__(self, recipe: TableRecipe, seed: int = 0, threads: int = 1) -> None:
+        super().__init__("table", recipe, seed, threads)
+        self.features = TableFeatures(recipe.columns)
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """The learned state as named arrays."""
+        return super().tensors() | {f"table.{key}": value for key, value in self.features.tensors().items()}
+
+    def restore(self, tensors: Mapping[str, NDArray[np.generic]], classes: int) -> TableView:
+        """Take the state that `tensors` gave."""
+        own = {key.removeprefix("table."): v for key, v in tensors.items() if key.startswith("table.")}
+        try:
+            self.features.restore(own)
+        except (KeyError, IndexError) as error:
+            raise ModelError(f"the model's view 'table' lacks {error}") from error
+        super().restore(tensors, classes)
+        return self
+
+    def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        self.features.fit(_table_of(products))
+        return self.features.transform(_table_of(products))
+
+    def _vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        return self.features.transform(_table_of(products))
+
+
+def _table_of(products: pl.DataFrame) -> pl.DataFrame:
+    """The raw columns that `lesson.clean_batches` keeps beside the products, under their own names."""
+    own = [name for name in products.columns if name.startswith(TABLE)]
+    return products.select(pl.col(name).alias(name.removeprefix(TABLE)) for name in own)

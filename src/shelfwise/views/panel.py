@@ -1,0 +1,118 @@
+"""All views of a model together: those of the text, and one for each kind of vectors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shelfwise.recipe import Recipe
+from shelfwise.views.dense import DenseView, TableView
+from shelfwise.views.scores import ViewScores
+from shelfwise.views.text import TextViews
+
+
+class Views:
+    """The views of a catalogue's products.
+
+    Parameters
+    ----------
+    recipe: settings of every view.
+    fields: names of the text columns; none: there are no views of text.
+    dense: names of the vectors to learn from, of "encoder", "pictures", "pixels" and "table".
+    threads: results do not depend on it.
+
+    """
+
+    def __init__(
+        self, recipe: Recipe, fields: Sequence[str], threads: int = 1, dense: Sequence[str] = ()
+    ) -> None:
+        self.recipe = recipe
+        self.fields = tuple(fields)
+        self.text = TextViews(recipe, fields, threads) if fields else None
+        every = {
+            "encoder": DenseView("encoder", recipe.encoder, recipe.seed, threads),
+            "pictures": DenseView("pictures", recipe.pictures, recipe.seed, threads),
+            "pixels": DenseView("pixels", recipe.pictures, recipe.seed, threads),
+            "table": TableView(recipe.table, recipe.seed, threads),
+        }
+        self.dense = {name: view for name, view in every.items() if name in dense}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the views that can have a say."""
+        return (*(self.text.names if self.text else ()), *self.dense)
+
+    def fit(
+        self,
+        products: pl.DataFrame,
+        y: NDArray[np.int32],
+        departments: NDArray[np.int32],
+        names: Collection[str] | None = None,
+    ) -> Views:
+        """Learn from products (with the columns of their vectors) and their codes y [products].
+
+        `departments`: int32 [categories], the department of each category. `names`: the views to learn; None:
+        all that there can be. Neighbours of the text are always kept, as evidence.
+        """
+        self.classes = len(departments)
+        self.timings_: dict[str, float] = {}
+        if self.text is not None:
+            self.text.fit(products, y, departments, names)
+            self.timings_ |= self.text.timings_
+        self.dense = {name: view for name, view in self.dense.items() if names is None or name in names}
+        for name, view in self.dense.items():
+            started = time.perf_counter()
+            view.fit(products, y, self.classes)
+            self.timings_[name] = round(time.perf_counter() - started, 3)
+        return self
+
+    def scores(self, products: pl.DataFrame, names: Sequence[str] | None = None) -> ViewScores:
+        """Scores of the products by the asked views (all, if none are named)."""
+        names = tuple(names or self.names)
+        said = ViewScores({}, {})
+        if self.text is not None and (asked := [name for name in names if name not in self.dense]):
+            said |= self.text.scores(products, asked)
+        for name in names:
+            if name in self.dense:
+                said |= self.dense[name].scores(products)
+        return said
+
+    def nearest(self, products: pl.DataFrame, count: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Most similar products: places in `neighbour_rows_` int32 [products, count], -1: none; cosines."""
+        if self.text is not None:
+            return self.text.nearest(products, count)
+        return np.full((products.height, count), -1, np.int32), np.zeros((products.height, count), np.float32)
+
+    @property
+    def neighbour_rows_(self) -> NDArray[np.int64]:
+        """Rows of the training products that are kept as neighbours."""
+        return self.text.neighbour_rows_ if self.text is not None else np.empty(0, np.int64)
+
+    @property
+    def neighbour_y_(self) -> NDArray[np.int32]:
+        """Codes of the products that are kept as neighbours."""
+        return self.text.neighbours.y_ if self.text is not None else np.empty(0, np.int32)
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """The learned state as named arrays."""
+        state: dict[str, NDArray[np.generic]] = self.text.tensors() if self.text is not None else {}
+        for name, view in self.dense.items():
+            state |= {f"dense.{name}.{key}": value for key, value in view.tensors().items()}
+        return state
+
+    def restore(self, tensors: Mapping[str, NDArray[np.generic]], classes: int) -> Views:
+        """Take the state that `tensors` gave, for that many categories."""
+        self.classes = classes
+        if self.text is not None:
+            self.text.restore(tensors)
+        for name, view in self.dense.items():
+            prefix = f"dense.{name}."
+            found = {
+                key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+            }
+            view.restore(found, classes)
+        return self

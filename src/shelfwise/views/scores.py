@@ -1,0 +1,35 @@
+"""What views say of products: scores by view, and where each view has something to go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ViewScores:
+    """Scores by view, float32 [products, categories], and where each view speaks, bool [products]."""
+
+    by_view: dict[str, NDArray[np.float32]]
+    speaks: dict[str, NDArray[np.bool_]]
+
+    def present(self, names: Iterable[str]) -> NDArray[np.bool_]:
+        """Where any of the named views speaks, bool [products]."""
+        heard: NDArray[np.bool_] = np.logical_or.reduce([self.speaks[name] for name in names])
+        return heard
+
+    def __or__(self, other: ViewScores) -> ViewScores:
+        """These views and those of `other`, of the same products."""
+        return ViewScores(self.by_view | other.by_view, self.speaks | other.speaks)
+
+    @staticmethod
+    def joined(parts: Sequence[ViewScores]) -> ViewScores:
+        """The scores of some products after one another."""
+        names = parts[0].by_view
+        return ViewScores(
+            {name: np.concatenate([part.by_view[name] for part in parts]) for name in names},
+            {name: np.concatenate([part.speaks[name] for part in parts]) for name in names},
+        )
