@@ -5,6 +5,11 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint requirements/lock.txt
 JOBS ?= 0
 SHOP := demo-shop
+# All but timm, which brings a torchvision that has to be of torch's very build.
+EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search
+TORCH := 2.13.0
+comma := ,
+space := $(subst ,, )
 
 .PHONY: demo test check bench docs lock clean help
 .DEFAULT_GOAL := help
@@ -33,8 +38,8 @@ bench: .venv/.bench-ready  ## Shelfwise beside LinearSVC and fastText on the cat
 
 lock: .venv/.ready  ## choose the versions in requirements/lock.txt anew
 	$(PIP) --group lock
-	$(BIN)/uv --quiet pip compile pyproject.toml --universal --python-version 3.11 --upgrade --all-extras \
-	  --group build --group test --group check --group bench --group lock \
+	echo "torch==$(TORCH)" | $(BIN)/uv --quiet pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
+	  $(EXTRAS:%=--extra %) --constraint - --group build --group test --group check --group bench --group lock \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements/lock.txt
 
 clean:  ## forget the environment and everything that was built
@@ -49,7 +54,7 @@ clean:  ## forget the environment and everything that was built
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@$(PIP) pip
 	@$(PIP) --group build
-	@$(PIP) --no-build-isolation --editable ".[report]" --group test --group check
+	@$(PIP) --no-build-isolation --editable ".[$(subst $(space),$(comma),$(EXTRAS))]" --group test --group check
 	@touch $@
 
 .venv/.bench-ready: .venv/.ready

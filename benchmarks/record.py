@@ -15,7 +15,10 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE.parent / "README.md"
 DATA = Path(os.environ.get("SHELFWISE_DATA", HERE.parent.parent / "shared" / "data"))
-PACKAGES = ("shelfwise", "numpy", "scipy", "numba", "polars", "scikit-learn", "fasttext-wheel")
+PACKAGES = (
+    *("shelfwise", "numpy", "scipy", "numba", "polars", "scikit-learn", "fasttext-wheel"),
+    *("onnxruntime", "torch", "transformers", "tokenizers", "pillow"),
+)
 
 
 def circumstances() -> dict[str, Any]:

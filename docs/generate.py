@@ -71,6 +71,15 @@ def recipe_page() -> str:
     for table, kind in _tables("", module.Recipe):
         lines += [f"## {f'`[{table}]`' if table else 'On top'}", "", _summary(kind), ""]
         lines += ["| setting | type | default | |", "|---|---|---|---|", *_settings(kind), ""]
+    settings = importlib.import_module("shelfwise.finetune.settings").FinetuneSettings
+    lines += ["## `[finetune]`", "", inspect.cleandoc(settings.__doc__ or ""), ""]
+    lines += ["| setting | type | default |", "|---|---|---|"]
+    for field in dataclasses.fields(settings):
+        if field.name not in ("text", "picture"):
+            lines.append(
+                f"| `{field.name}` | `{_cell(str(field.type))}` | `{_cell(_written(field.default))}` |"
+            )
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -190,9 +199,22 @@ def _signature(value: Callable[..., Any]) -> str:
     except (TypeError, ValueError):
         return "(...)"
     inputs = [entry for entry in signature.parameters.values() if entry.name not in ("self", "cls")]
-    kept = [entry.replace(annotation=_without_notes(entry.annotation)) for entry in inputs]
+    kept = [_plainly(entry) for entry in inputs]
     text = str(signature.replace(parameters=kept)).replace("'", "").replace("<factory>", "...")
     return text.removesuffix(" -> None") if inspect.isclass(value) else text
+
+
+def _plainly(entry: inspect.Parameter) -> inspect.Parameter:
+    """A parameter as it is written: source annotations without notes and quotes, text defaults with them."""
+    entry = entry.replace(annotation=_without_notes(entry.annotation))
+    if not isinstance(entry.default, str):
+        return entry
+
+    class Quoted(str):
+        def __repr__(self) -> str:
+            return f'"{self}"'
+
+    return entry.replace(default=Quoted(entry.default))
 
 
 def _without_notes(annotation: Any) -> Any:

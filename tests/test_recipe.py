@@ -68,9 +68,9 @@ def test_built_in_recipes_can_be_read(name, tmp_path, monkeypatch):
 
 
 def test_the_built_in_recipes():
-    assert list(built_in()) == ["large", "text"]
-    assert Recipe.read("text") == Recipe()
-    assert Recipe.read("large").text.max_features > 0
+    assert list(built_in()) == ["best", "every-view", "fast", "fine-tuned-text", "frozen-sample", "large",
+    "noisy-export", "pictures", "shoe-shop"] assert Recipe.read("text") == Recipe() assert
+    Recipe.read("large").text.max_features > 0
 
 
 def test_a_file_is_read_and_goes_before_a_built_in_recipe(tmp_path, monkeypatch):

@@ -61,6 +61,7 @@ def _evidence(state: Mapping[str, Any]) -> str:
 _KINDS = {
     "encoder": "what a pretrained encoder reads in it",
     "pictures": "their pictures",
+    "pixels": "colours and shapes in them",
     "table": "their numbers",
 }
 

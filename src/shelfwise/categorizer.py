@@ -70,6 +70,15 @@ class Categorizer:
     def __init__(self, recipe: Recipe | None = None) -> None:
         self.recipe = recipe or Recipe()
 
+    def use_pictures(self, folder: str | os.PathLike[str]) -> Self:
+        """Look for the products' pictures in a folder from now on, when learning and when predicting.
+
+        Pictures in the catalogue itself, or beside it under the paths that it names, are found without.
+        """
+        pictures = replace(self.recipe.pictures, folder=os.fspath(folder))
+        self.recipe = replace(self.recipe, pictures=pictures)
+        return self
+
     # -- learning --------------------------------------------------------------------------------------------
 
     def fit(

@@ -23,7 +23,7 @@ from shelfwise.catalogue.pictures import PictureFolder
 from shelfwise.catalogue.products import PICTURE, TEXT_FIELDS, clean
 from shelfwise.catalogue.read import Source
 from shelfwise.catalogue.roles import Roles, find_roles
-from shelfwise.catalogue.splits import count_crossing, given_split
+from shelfwise.catalogue.splits import count_crossing, given_split, sample
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.errors import CatalogueError, LabelError, RecipeError
 from shelfwise.features.cache import VectorCache
@@ -52,6 +52,8 @@ class Lesson:
     dense: tuple[str, ...]
     marks: dict[str, EncoderMark]
     renamed: dict[str, str | None]
+    unseen: NDArray[np.bool_] | None = None
+    """Products that no fine-tuned encoder was trained on, bool [rows]; None: no encoder was fine-tuned."""
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Training:
     empty: int = 0
     unreadable: int = 0
     left_out: int = 0  # marked for testing
+    left_out_by_sample: int = 0
     categories: int = 0
     singletons: int = 0
     depth: int = 0
@@ -117,7 +120,9 @@ def read_lesson(
     report.data_sha256 = _fingerprint(telling, fields)
     _note_crossing(products, roles, report)
     y = taxonomy.codes(telling["label"])
-    return Lesson(roles, telling, y, groups, taxonomy, fields, dense, encoders.marks, renamed)
+    ids = encoders.unseen
+    unseen = None if ids is None else telling["product_id"].is_in(list(ids)).to_numpy()
+    return Lesson(roles, telling, y, groups, taxonomy, fields, dense, encoders.marks, renamed, unseen)
 
 
 def read_products(source: Source, recipe: Recipe, split: str | None) -> tuple[Roles, pl.DataFrame]:
@@ -223,7 +228,14 @@ def _prepare(
     chosen = chosen.filter(pl.col("status") != "empty")
     chosen, renamed = _map_labels(products, chosen, roles, recipe, report)
     report.unlabelled = int(chosen["label"].is_null().sum())
-    return chosen.drop_nulls("label"), renamed
+    chosen = chosen.drop_nulls("label")
+    if recipe.catalogue.sample < 1 and chosen.height:
+        kept = sample(
+            chosen["label"], group_near_duplicates(chosen, quick=True), recipe.catalogue.sample, recipe.seed
+        )
+        report.left_out_by_sample = chosen.height - len(kept)
+        chosen = chosen[kept.tolist()]
+    return chosen, renamed
 
 
 def _encode(

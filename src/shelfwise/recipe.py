@@ -60,6 +60,9 @@ class CatalogueRecipe:
         _about("Category values that mean 'no category', beside empty ones; empty: a built-in list."),
     ] = field(default_factory=list)
     mapping: Annotated[str, _about("File that renames, merges or drops categories (see the how-to).")] = ""
+    sample: Annotated[
+        float, _about("Learn from that share of the products, categories keeping theirs.", gt=0, le=1)
+    ] = 1.0
     min_products: Annotated[
         int, _about("Merge categories with fewer products into their parent shelf; 1 keeps all.", ge=1)
     ] = 1
@@ -107,7 +110,9 @@ class LearnerRecipe:
         ),
     ] = "network"
     units: Annotated[int, _about("Hidden units of the network.", ge=1, le=16384)] = 512
-    members: Annotated[int, _about("Networks that are averaged.", ge=1, le=20)] = 2
+    members: Annotated[
+        int, _about("Networks that are averaged; 0: three on few products, one on many.", ge=0, le=20)
+    ] = 0
     balance: Annotated[
         Balance,
         _about(
@@ -208,6 +213,13 @@ class Recipe:
     pictures: PicturesRecipe = field(default_factory=PicturesRecipe)
     table: TableRecipe = field(default_factory=TableRecipe)
     decision: DecisionRecipe = field(default_factory=DecisionRecipe)
+    finetune: Annotated[
+        dict[str, Any],
+        _about(
+            'Fine-tune the encoders first: `sides` = ["text"], ["picture"] or both, and the settings of '
+            "`finetune.settings`; empty: nothing is fine-tuned."
+        ),
+    ] = field(default_factory=dict)
     search: SearchRecipe = field(default_factory=SearchRecipe)
 
     @classmethod

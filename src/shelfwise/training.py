@@ -94,6 +94,8 @@ def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> tuple[Vi
     into one fold is then unknown to that fold's model, just as a new category is unknown to the final one.
     """
     rows = len(lesson.y)
+    if lesson.unseen is not None and lesson.unseen.any():
+        return _score_unseen(lesson, lesson.unseen, recipe, threads)
     deal = max(recipe.decision.folds, rows // recipe.decision.rows)
     fold_of_group = np.random.default_rng(recipe.seed).permutation(int(lesson.groups.max()) + 1) % deal
     fold = fold_of_group[lesson.groups]
@@ -116,6 +118,18 @@ def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> tuple[Vi
             "to hold any back for calibration. More labelled products that differ are needed."
         )
     return ViewScores.joined(parts), np.concatenate(tested)
+
+
+def _score_unseen(
+    lesson: Lesson, unseen: NDArray[np.bool_], recipe: Recipe, threads: int
+) -> tuple[ViewScores, NDArray[np.int64]]:
+    """As out of fold, where an encoder was fine-tuned: on the rows that it has not seen, and no others."""
+    inside, rest = np.flatnonzero(unseen), np.flatnonzero(~unseen)
+    if len(np.unique(lesson.y[rest])) < 2:
+        raise LabelError("the products that the fine-tuned encoder was trained on are of one category only")
+    views = Views(recipe, lesson.fields, threads, lesson.dense)
+    views.fit(lesson.products[rest], lesson.y[rest], lesson.taxonomy.departments)
+    return score_in_blocks(views, lesson.products[inside], threads), inside
 
 
 def _decide(

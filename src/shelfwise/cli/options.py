@@ -113,6 +113,13 @@ def track() -> _Decorator:
     return click.option("--track", metavar="SPEC", multiple=True, help=meaning)
 
 
+def with_finetuning(recipe: Recipe, sides: list[str]) -> Recipe:
+    """Return a recipe that fine-tunes these sides with the usual settings."""
+    from dataclasses import replace
+
+    return replace(recipe, finetune={"sides": sides or ["text"]})
+
+
 def with_encoders(recipe: Recipe, images: str | None, text: str | None, image: str | None) -> Recipe:
     """Return a recipe with the encoders and pictures of the options; None = was not given."""
     from dataclasses import replace

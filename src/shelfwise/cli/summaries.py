@@ -126,6 +126,7 @@ def _left_out(told: Training) -> str:
     """Rows that were not learned from, by reason."""
     reasons = {
         "kept for testing": told.left_out,
+        "not in the sample": told.left_out_by_sample,
         "without a category": told.unlabelled,
         "with nothing to go by": told.empty,
         "unreadable": told.unreadable,
@@ -166,6 +167,10 @@ def show_scores(console: Console, outcome: Outcome, scores: Scores, report: Path
         views = [(name, f"{view.rows:,}", *_shares(view)) for name, view in scores.by_view.items()]
         console.print()
         table(console, ["one part alone", ">products", *columns[2:]], views)
+    if scores.left_out:
+        rest = [(name, f"{view.rows:,}", *_shares(view)) for name, view in scores.left_out.items()]
+        console.print()
+        table(console, ["one part left out", ">products", *columns[2:]], rest)
     calibration = f"Confidence is off by {percent(scores.calibration.expected)} on average."
     lines(console, ["", calibration, *wording.note_data(outcome, scores)])
     if report is not None:

@@ -2,7 +2,8 @@
 
 About 3,000 offers in 68 categories of one to three levels. Three in a hundred lie on a wrong shelf, some have
 no category, some repeat what another seller offers, three shelves hold a single product, and one offer in
-seven is written in German. The catalogue comes with a `split` column that keeps offers of one thing together.
+seven is written in German. Most have a picture. The catalogue comes with a `split` column that keeps offers
+of one thing together.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from shelfwise.demo.offers import Offer, offer_again, write_offer
+from shelfwise.demo.pictures import Subject, write_pictures
 from shelfwise.demo.words import Shelf, vocabulary
 from shelfwise.errors import RecipeError
 
@@ -36,12 +38,14 @@ class DemoShop:
         catalogue: Parquet with all products, their categories (`category`) and a `split` column.
         new_arrivals: CSV with products of the same shelves that have no category yet.
         planted: CSV that names the products that were put on a wrong shelf: `product_id`, `given`, `true`.
+        images: Folder with a picture of nearly every product, in the catalogue or new: `PRODUCT_ID.jpg`.
 
     """
 
     catalogue: Path
     new_arrivals: Path
     planted: Path
+    images: Path
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,12 @@ def generate(folder: Path, products: int = 3000, seed: int = 0) -> DemoShop:
     """Write a demo shop into `folder`, which is made where needed; files of an earlier run are replaced.
 
     Args:
-        folder: Where the three files go.
+        folder: Where the three files and the folder of pictures go.
         products: Rows of the catalogue, at least 300.
         seed: Another seed makes another shop; the same seed makes the same files.
 
     Returns:
-        The paths of the files.
+        The paths of the files and of the pictures' folder.
 
     Raises:
         RecipeError: Fewer products were asked for than the shelves need.
@@ -75,7 +79,8 @@ def generate(folder: Path, products: int = 3000, seed: int = 0) -> DemoShop:
     rows = _rows(products, chance, counter)
     newcomers = _rows(round(products * ARRIVALS_SHARE), chance, counter)
     folder.mkdir(parents=True, exist_ok=True)
-    shop = DemoShop(folder / "catalogue.parquet", folder / "new-arrivals.csv", folder / "planted.csv")
+    names = ("catalogue.parquet", "new-arrivals.csv", "planted.csv", "images")
+    shop = DemoShop(*(folder / name for name in names))
     frame = _frame(rows, first=1).with_columns(pl.Series("category", [_name(row.true) for row in rows]))
     given = _misplace(rows, chance)
     frame = frame.with_columns(
@@ -85,6 +90,9 @@ def generate(folder: Path, products: int = 3000, seed: int = 0) -> DemoShop:
     _frame(newcomers, first=products + 1).write_csv(shop.new_arrivals)
     moved = frame.filter(pl.col("category") != pl.col("true"))
     moved.select("product_id", given="category", true="true").write_csv(shop.planted)
+    shown = enumerate([*rows, *newcomers], start=1)
+    subjects = [Subject(_identifier(number), row.true, row.thing) for number, row in shown]
+    write_pictures(shop.images, subjects, seed)
     return shop
 
 
@@ -147,8 +155,12 @@ def _frame(rows: list[_Row], first: int) -> pl.DataFrame:
     offers = pl.DataFrame(
         [astuple(row.offer) for row in rows], schema=dict.fromkeys(names, pl.String), orient="row"
     )
-    identifiers = [f"SKU-{number:06d}" for number in range(first, first + len(rows))]
+    identifiers = [_identifier(number) for number in range(first, first + len(rows))]
     return offers.insert_column(0, pl.Series("product_id", identifiers))
+
+
+def _identifier(number: int) -> str:
+    return f"SKU-{number:06d}"
 
 
 def _name(shelf: Shelf) -> str:

@@ -111,6 +111,7 @@ def describe(evaluation: Evaluation) -> dict[str, Any]:
     promise = scores.promise
     kept = [("categories", promise), ("shelves", promise.shelves)] if promise else []
     views = [{"name": name, "headline": headline} for name, headline in scores.by_view.items()]
+    views += [{"name": f"without {name}", "headline": headline} for name, headline in scores.left_out.items()]
     levels = zip(evaluation.level_names, scores.levels, strict=True)
     return described | {
         "scores": scores,

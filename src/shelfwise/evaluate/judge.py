@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from shelfwise.catalogue.duplicates import group_near_duplicates
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.categorizer import Categorizer
+from shelfwise.decide.fusion import Fusion
 from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.errors import CatalogueError
 from shelfwise.evaluate.outcome import Outcome, PromiseOutcome
@@ -38,20 +39,21 @@ def judge(
     products = _read(model, catalogue, split)
     thresholds = model.thresholds(promise)
 
-    def work(block: pl.DataFrame) -> tuple[Answers, dict[str, _Codes]]:
-        mixed, present, alone = _ask(model, block)
+    def work(block: pl.DataFrame) -> tuple[Answers, dict[str, _Codes], dict[str, _Codes]]:
+        mixed, present, alone, less = _ask(model, block)
         answers = answer(mixed, model.taxonomy_, _TOP, thresholds)
-        return withhold(answers, present & (block["status"] == "ok").to_numpy()), alone
+        return withhold(answers, present & (block["status"] == "ok").to_numpy()), alone, less
 
     parts = list(map_blocks(work, products, len(model.taxonomy_.labels), model.threads))
-    answers = [part for part, _ in parts]
+    answers = [part for part, _, _ in parts]
     return Outcome(
         taxonomy=model.taxonomy_,
         y=model.taxonomy_.codes(products["label"]),
         codes=np.concatenate([a.codes for a in answers]),
         confidence=np.concatenate([a.confidence for a in answers]),
         given=products["label_path"].to_list(),
-        by_view={name: np.concatenate([alone[name] for _, alone in parts]) for name in parts[0][1]},
+        by_view={name: np.concatenate([alone[name] for _, alone, _ in parts]) for name in parts[0][1]},
+        left_out={name: np.concatenate([less[name] for _, _, less in parts]) for name in parts[0][2]},
         groups=group_near_duplicates(products, quick=True),
         product_ids=products["product_id"].to_list(),
         titles=products["title"].to_list(),
@@ -85,8 +87,11 @@ def _promised(promise: float, answers: list[Answers]) -> PromiseOutcome:
 
 def _ask(
     model: Categorizer, block: pl.DataFrame
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, _Codes]]:
-    """Probabilities of a block, where they stand on anything, and each view's own answer (-1: nothing)."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, _Codes], dict[str, _Codes]]:
+    """Probabilities of a block, where they stand on anything, and what is answered with fewer views.
+
+    That is each view's own answer (-1: nothing), and all views' but one.
+    """
     views, fusion = model.views_, model.decision_.fusion
     silent = tuple(name for name in views.names if name not in fusion.views)
     used = views.scores(block, fusion.views)
@@ -94,7 +99,17 @@ def _ask(
     # As in `scoring.probabilities_of`: a view without a vote does not say either whether there is any text.
     present = fusion.present(used.speaks)
     alone = {name: answers[name] for name in views.names if name != DEPARTMENTS}
-    return fusion.mix(used.by_view, used.speaks), present, alone
+    return fusion.mix(used.by_view, used.speaks), present, alone, _without_each(fusion, used)
+
+
+def _without_each(fusion: Fusion, used: ViewScores) -> dict[str, _Codes]:
+    """The answers of all views with a say but one, by the name of that one."""
+    answers = {}
+    for name in fusion.views:
+        rest = fusion.without(name) if name != DEPARTMENTS else None
+        if rest is not None:
+            answers[name] = rest.mix(used.by_view, used.speaks).argmax(axis=1).astype(np.int32)
+    return answers
 
 
 def _best_of(scores: ViewScores) -> dict[str, _Codes]:

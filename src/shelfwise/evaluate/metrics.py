@@ -86,6 +86,7 @@ class Scores:
     calibration: Calibration
     promise: Kept | None
     by_view: Mapping[str, Headline]
+    left_out: Mapping[str, Headline]
     unseen: Mapping[str, int]
 
     def to_dict(self) -> dict[str, object]:
@@ -101,6 +102,7 @@ class Scores:
             "calibration": self.calibration.to_dict(),
             "promise": self.promise.to_dict() if self.promise else None,
             "by_view": {name: headline.to_dict() for name, headline in self.by_view.items()},
+            "left_out": {name: headline.to_dict() for name, headline in self.left_out.items()},
             "unseen": dict(self.unseen),
         }
 
@@ -128,6 +130,7 @@ def score(outcome: Outcome, draws: int = DRAWS, seed: int = 0) -> Scores:
             name: headline(truth, codes, np.flatnonzero(codes >= 0).astype(np.int32))
             for name, codes in outcome.by_view.items()
         },
+        left_out={name: headline(truth, codes, everything) for name, codes in outcome.left_out.items()},
         unseen={name: int((truth == len(tree.labels) + i).sum()) for i, name in enumerate(names)},
     )
 

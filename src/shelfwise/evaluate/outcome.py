@@ -42,7 +42,8 @@ class Outcome:
     answered). `codes`: int32 `[n, k]`, the best candidates of each row, best first; -1 = no answer.
     `confidence`: float32 `[n, k]`, probability of each candidate, 0..1. `given`: the true label of each row
     as text; only needed where `y` is -1, to tell unseen labels apart. `by_view`: the first candidate of each
-    view alone, int32 `[n]`; -1 = the view had nothing to go by. `groups`: int `[n]`, equal for
+    view alone, int32 `[n]`; -1 = the view had nothing to go by. `left_out`: the first candidate of all other
+    views together where one is left out, by its name, int32 `[n]`. `groups`: int `[n]`, equal for
     near-duplicates; they are resampled together. None = all rows independent. `product_ids`, `titles`: text
     `[n]`, shown with examples. `train_counts`: `[labels]`, products learned from. `empty`: bool `[n]`,
     products with no text or picture to go by.
@@ -54,6 +55,7 @@ class Outcome:
     confidence: NDArray[np.float32]
     given: Sequence[str] | None = None
     by_view: Mapping[str, Codes] = field(default_factory=dict)
+    left_out: Mapping[str, Codes] = field(default_factory=dict)
     groups: NDArray[np.integer] | None = None
     product_ids: Sequence[str] | None = None
     titles: Sequence[str] | None = None
@@ -70,7 +72,12 @@ class Outcome:
         for name, values in self._by_row():
             if values is not None and len(values) != self.rows:
                 raise CatalogueError(f"{name} has {len(values)} rows where y has {self.rows}")
-        for name, codes in (("y", self.y), ("codes", self.codes), *self.by_view.items()):
+        for name, codes in (
+            ("y", self.y),
+            ("codes", self.codes),
+            *self.by_view.items(),
+            *self.left_out.items(),
+        ):
             if codes.min() < -1 or codes.max() >= len(self.taxonomy.labels):
                 known = len(self.taxonomy.labels)
                 raise CatalogueError(f"{name} holds a code that is none of the {known} categories")
@@ -87,6 +94,7 @@ class Outcome:
             ("promise.accepted", promise.accepted if promise else None),
             ("promise.shelf", promise.shelf if promise else None),
             *((f"by_view[{name!r}]", codes) for name, codes in self.by_view.items()),
+            *((f"left_out[{name!r}]", codes) for name, codes in self.left_out.items()),
         ]
 
     @property

@@ -4,6 +4,7 @@
     hf:NAME_OR_FOLDER     a model of transformers
     st:NAME_OR_FOLDER     a model of sentence-transformers (texts)
     timm:NAME             a model of timm (pictures)
+    joint:FOLDER          a joint model of texts and pictures that fine-tuning wrote
     pixels                colours, edges and textures, without any pretrained weights (pictures)
     KIND:NAME             what an installed package offers in the entry point group `shelfwise.encoders`
 
@@ -192,6 +193,18 @@ def _timm(name: str, options: EncoderOptions) -> object:
     return TimmEncoder.open(name, options)
 
 
+def _joint_text(name: str, options: EncoderOptions) -> object:
+    from shelfwise.features.joint import open_joint_text
+
+    return open_joint_text(name, options)
+
+
+def _joint_image(name: str, options: EncoderOptions) -> object:
+    from shelfwise.features.joint import open_joint_image
+
+    return open_joint_image(name, options)
+
+
 _OPENERS: dict[tuple[str, str], Callable[[str, EncoderOptions], object]] = {
     ("text", "onnx"): _onnx_text,
     ("image", "onnx"): _onnx_image,
@@ -200,6 +213,8 @@ _OPENERS: dict[tuple[str, str], Callable[[str, EncoderOptions], object]] = {
     ("text", "st"): _sentence,
     ("image", "st"): _sentence_image,
     ("image", "timm"): _timm,
+    ("text", "joint"): _joint_text,
+    ("image", "joint"): _joint_image,
 }
 
 

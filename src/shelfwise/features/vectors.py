@@ -7,8 +7,10 @@ the same vectors serve every fold. They are kept in a cache by content, and enco
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,8 @@ from shelfwise.recipe import EncoderRecipe, PicturesRecipe, Recipe
 PREFIX = "vector."
 TABLE = "table."
 """Prefix of raw columns that stand beside the products for the table view."""
+HELD_OUT = "held_out.json"
+"""File in the folder of a fine-tuned encoder: ids of the products that it has not seen."""
 _NONE = ("", "none")
 
 
@@ -135,6 +139,19 @@ class ProductEncoders:
             ):
                 check_same(encoder, fingerprint, width)
 
+    @property
+    def unseen(self) -> frozenset[str] | None:
+        """Ids of the products that a fine-tuned encoder was not trained on; None: none was fine-tuned here.
+
+        Only such products can tell how good what stands on the encoder is.
+        """
+        found = [
+            _held_out(spec)
+            for spec in (self.recipe.encoder.encoder, *self.recipe.pictures.encoder.split("+"))
+        ]
+        listed = [ids for ids in found if ids is not None]
+        return frozenset.intersection(*listed) if listed else None
+
     def attach(self, products: pl.DataFrame, notify: Callable[[str], None] | None = None) -> pl.DataFrame:
         """The products with a column of vectors for each kind of encoder; `notes` gathers what to know."""
         if self.text is not None:
@@ -160,6 +177,17 @@ def joined_texts(products: pl.DataFrame, fields: Sequence[str], join: str) -> li
         return [""] * products.height
     joined = pl.concat_str(parts, separator=join, ignore_nulls=True).fill_null("")
     return products.select(joined.alias("text")).to_series().to_list()
+
+
+def _held_out(spec: str) -> frozenset[str] | None:
+    scheme, _, where = spec.partition(":")
+    path = Path(where) / HELD_OUT
+    if scheme not in ("hf", "joint") or not path.is_file():
+        return None
+    try:
+        return frozenset(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise EncoderError(f"{path} is damaged: {error}. Fine-tune again.") from error
 
 
 def _open_text(recipe: EncoderRecipe, threads: int) -> TextEncoder | None:

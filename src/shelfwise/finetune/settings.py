@@ -105,7 +105,7 @@ class FinetuneSettings:
     batch: int = 32
     accumulate: int = 1
     learning_rate: float = 5e-5
-    head_learning_rate: float = 1e-3
+    head_learning_rate: float = 5e-3
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip: float = 1.0

@@ -47,7 +47,7 @@ class DenseLearner:
         if self.projection_ is not None:
             X = self.projection_.fit(X, y, classes).transform(X)
         weights = class_weights(y, classes) if self.recipe.balance == "weights" else None
-        self.parts_ = {name: part.fit(X, y, classes) for name, part in self._parts(weights).items()}
+        self.parts_ = {name: part.fit(X, y, classes) for name, part in self._parts(weights, len(y)).items()}
         return self
 
     def scores(self, X: Floats) -> Floats:
@@ -79,7 +79,7 @@ class DenseLearner:
         if self.projection_ is not None:
             self.projection_.restore(_below(tensors, "metric."))
         self.parts_ = {}
-        for name, part in self._parts(None).items():
+        for name, part in self._parts(None, 0).items():
             state = _below(tensors, f"{name}.")
             if isinstance(part, CosineNeighbours):
                 self.parts_[name] = part.restore(state, classes)
@@ -91,17 +91,22 @@ class DenseLearner:
         width = self.recipe.metric
         return MetricProjection(MetricOptions(width=width), seed=self.seed) if width else None
 
-    def _parts(self, weights: Floats | None) -> dict[str, _Part]:
+    def _parts(self, weights: Floats | None, rows: int) -> dict[str, _Part]:
         recipe, seed, threads = self.recipe, self.seed, self.threads
         parts: dict[str, _Part] = {}
         if recipe.learner == "softmax":
             parts["softmax"] = SoftmaxLearner(class_weights=weights, seed=seed, threads=threads)
         if recipe.learner in ("network", "both"):
-            options = NetworkOptions(hidden=recipe.units, members=recipe.members)
+            options = NetworkOptions(hidden=recipe.units, members=recipe.members or _members(rows))
             parts["network"] = NetworkLearner(options, class_weights=weights, seed=seed, threads=threads)
         if recipe.learner in ("neighbours", "both"):
             parts["neighbours"] = CosineNeighbours(seed=seed, threads=threads)
         return parts
+
+
+def _members(rows: int) -> int:
+    """Networks to average: on few products they differ most, and cost least."""
+    return max(1, min(3, 15_000 // max(rows, 1)))
 
 
 def _below(tensors: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, NDArray[np.generic]]:
