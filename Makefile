@@ -50,7 +50,7 @@ clean:  ## forget the environment and everything that was built
 	@command -v "$(PYTHON)" >/dev/null || { echo "Shelfwise needs Python 3.11 or newer"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Shelfwise needs Python 3.11 or newer, not $$("$(PYTHON)" --version); try make PYTHON=..."; exit 1; }
-	@echo "Setting up .venv (once, a minute or two)"
+	@echo "Setting up .venv (once, some minutes)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@$(PIP) pip
 	@$(PIP) --group build

@@ -34,7 +34,7 @@ from shelfwise.errors import RecipeError
 TEXT_FIELDS = ("title", "description", "attributes", "brand", "shop", "url")
 """Fields of a product that hold text."""
 
-LearnerName = Literal["softmax", "network", "neighbours", "both"]
+LearnerName = Literal["auto", "softmax", "network", "neighbours", "both"]
 Balance = Literal["none", "weights", "logits", "over", "under"]
 
 
@@ -106,10 +106,11 @@ class LearnerRecipe:
         LearnerName,
         _about(
             '"softmax" (regularised), "network" (one hidden layer), "neighbours" (cosine, their number '
-            'chosen on held-out rows) or "both" (network and neighbours, averaged).'
+            'chosen on held-out rows), "both" (network and neighbours, averaged), or "auto": both, the network '
+            "alone where so many vectors would make the model large."
         ),
-    ] = "network"
-    units: Annotated[int, _about("Hidden units of the network.", ge=1, le=16384)] = 512
+    ] = "auto"
+    units: Annotated[int, _about("Hidden units of the network; fewer on few products.", ge=1, le=16384)] = 512
     members: Annotated[
         int, _about("Networks that are averaged; 0: three on few products, one on many.", ge=0, le=20)
     ] = 0
@@ -130,7 +131,6 @@ class LearnerRecipe:
 class EncoderRecipe(LearnerRecipe):
     """A pretrained text encoder as one more view."""
 
-    learner: Annotated[LearnerName, _about("As in the other tables.")] = "both"
     encoder: Annotated[
         str, _about("onnx:FOLDER, hf:NAME_OR_FOLDER, st:NAME_OR_FOLDER, a plug-in's, or none.")
     ] = "none"

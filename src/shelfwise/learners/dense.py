@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from shelfwise.recipe import LearnerRecipe
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int32]
 
+
+_KEPT_VALUES = 20_000_000
+"""Neighbours are kept by default up to that many values (40 MB)."""
+_FEW_UNITS = 96
 
 _Part = SoftmaxLearner | NetworkLearner | CosineNeighbours
 
@@ -47,7 +51,10 @@ class DenseLearner:
         if self.projection_ is not None:
             X = self.projection_.fit(X, y, classes).transform(X)
         weights = class_weights(y, classes) if self.recipe.balance == "weights" else None
-        self.parts_ = {name: part.fit(X, y, classes) for name, part in self._parts(weights, len(y)).items()}
+        self.parts_ = {
+            name: part.fit(X, y, classes)
+            for name, part in self._parts(self._wanted(X), weights, len(y)).items()
+        }
         return self
 
     def scores(self, X: Floats) -> Floats:
@@ -79,7 +86,10 @@ class DenseLearner:
         if self.projection_ is not None:
             self.projection_.restore(_below(tensors, "metric."))
         self.parts_ = {}
-        for name, part in self._parts(None, 0).items():
+        wanted = [name for name in ("softmax", "network", "neighbours") if f"{name}.mean" in tensors]
+        if not wanted:
+            raise KeyError("the arrays of any learner")
+        for name, part in self._parts(wanted, None, 0).items():
             state = _below(tensors, f"{name}.")
             if isinstance(part, CosineNeighbours):
                 self.parts_[name] = part.restore(state, classes)
@@ -91,15 +101,22 @@ class DenseLearner:
         width = self.recipe.metric
         return MetricProjection(MetricOptions(width=width), seed=self.seed) if width else None
 
-    def _parts(self, weights: Floats | None, rows: int) -> dict[str, _Part]:
+    def _wanted(self, X: Floats) -> Sequence[str]:
+        if self.recipe.learner == "auto":
+            return ("network", "neighbours") if X.size <= _KEPT_VALUES else ("network",)
+        return ("network", "neighbours") if self.recipe.learner == "both" else (self.recipe.learner,)
+
+    def _parts(self, wanted: Sequence[str], weights: Floats | None, rows: int) -> dict[str, _Part]:
         recipe, seed, threads = self.recipe, self.seed, self.threads
         parts: dict[str, _Part] = {}
-        if recipe.learner == "softmax":
+        if "softmax" in wanted:
             parts["softmax"] = SoftmaxLearner(class_weights=weights, seed=seed, threads=threads)
-        if recipe.learner in ("network", "both"):
-            options = NetworkOptions(hidden=recipe.units, members=recipe.members or _members(rows))
+        if "network" in wanted:
+            options = NetworkOptions(
+                hidden=min(recipe.units, max(_FEW_UNITS, rows // 8)), members=recipe.members or _members(rows)
+            )
             parts["network"] = NetworkLearner(options, class_weights=weights, seed=seed, threads=threads)
-        if recipe.learner in ("neighbours", "both"):
+        if "neighbours" in wanted:
             parts["neighbours"] = CosineNeighbours(seed=seed, threads=threads)
         return parts
 
