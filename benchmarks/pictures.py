@@ -41,6 +41,7 @@ class Task:
     images: Path | None
     pictures: str = "none"
     sentence: str = "none"
+    peers: bool = True
 
     @property
     def has_text(self) -> bool:
@@ -48,7 +49,7 @@ class Task:
         return bool((pl.read_parquet(self.products)["title"].fill_null("") != "").any())
 
 
-def prepare(name: str, box: Path, pictures: str, sentence: str) -> Task:
+def prepare(name: str, box: Path, pictures: str, sentence: str, peers: bool) -> Task:
     """A catalogue, without the labels of clothing that are no garments."""
     source = DATA / name / "products.parquet"
     images = DATA / name / "images"
@@ -56,7 +57,7 @@ def prepare(name: str, box: Path, pictures: str, sentence: str) -> Task:
         frame = pl.read_parquet(source).filter(~pl.col("category_path").is_in(NOT_GARMENTS))
         source = box / "clothing.parquet"
         frame.write_parquet(source)
-    return Task(name, source, images if images.is_dir() else None, pictures, sentence)
+    return Task(name, source, images if images.is_dir() else None, pictures, sentence, peers)
 
 
 def shelfwise(*words: object) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def pictures_of(task: Task, box: Path) -> list[dict[str, Any]]:
         print(lines[-1], flush=True)
         if what == "text + pictures, pretrained":
             lines += answers_with_less(task, box, folder)
-    return lines + peers_of(task)
+    return lines + (peers_of(task) if task.peers else [])
 
 
 def answers_with_less(task: Task, box: Path, folder: Path) -> list[dict[str, Any]]:
@@ -207,13 +208,14 @@ def main() -> None:
     parser.add_argument("--encoders", required=True, type=Path, help="folder of ONNX encoders")
     parser.add_argument("--sentence", default="", help="folder of a sentence encoder")
     parser.add_argument("--only", default="fashion,clothing,flipkart,instacart")
+    parser.add_argument("--without-peers", action="store_true", help="Shelfwise alone")
     asked = parser.parse_args()
     chain = "+".join(f"onnx:{path.resolve()}" for path in sorted(asked.encoders.iterdir()) if path.is_dir())
     sentence = f"st:{Path(asked.sentence).resolve()}" if asked.sentence else "none"
     for name in asked.only.split(","):
         kept = [run for run in stored("pictures")["runs"] if run["catalogue"] != name]
         with tempfile.TemporaryDirectory() as box:
-            task = prepare(name, Path(box), chain, sentence)
+            task = prepare(name, Path(box), chain, sentence, not asked.without_peers)
             lines = pictures_of(task, Path(box)) if task.images else []
             if sentence != "none" and name in ("instacart", "flipkart"):
                 lines += sentence_of(task, Path(box))
@@ -223,10 +225,9 @@ def main() -> None:
 
 def written(results: dict[str, Any]) -> str:
     """The results as a table."""
-    head = ["catalogue", "what", "test rows", "weighted F1", "macro F1", "train s"]
+    head = ["catalogue", "what", "test rows", "weighted F1", "macro F1"]
     rows = [
-        (r["catalogue"], r["what"], f"{r['rows']:,}", f"{r['weighted_f1']:.2f}", f"{r['macro_f1']:.2f}",
-         "" if r["train_seconds"] is None else f"{r['train_seconds']:.0f}")
+        (r["catalogue"], r["what"], f"{r['rows']:,}", f"{r['weighted_f1']:.2f}", f"{r['macro_f1']:.2f}")
         for r in results["runs"]
     ]  # fmt: skip
     return f"{table(head, rows)}\n\n{in_words(results['circumstances'])}"

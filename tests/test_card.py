@@ -8,6 +8,10 @@ from shelfwise.catalogue.taxonomy import Taxonomy
 TREE = Taxonomy.build(["Shoes > Boots", "Watches"], separator=" > ")
 STATE = {
     "roles": {"label": "category_path"},
+    "fields": ["title", "brand"],
+    "dense": [],
+    "encoders": {},
+    "recipe": {"pictures": {"encoder": "onnx:net"}},
     "delta": 0.1,
     "training": {
         "rows": 12_345, "learned": 12_000, "unlabelled": 300, "empty": 40, "unreadable": 5, "left_out": 0,
@@ -26,13 +30,25 @@ def test_card_tells_rows_scores_and_promises():
     card = write_card(STATE, TREE)
 
     assert card.startswith("# Category model: 2 categories\n")
-    for told in ("12,000 of 12,345", "300 had no category", "40 no text", "5 could not be read"):
+    for told in ("12,000 of 12,345", "300 had no category", "40 nothing to go by", "5 could not be read"):
         assert told in card
     for told in ("`category_path`", "title, brand", "abc123"):
         assert told in card
     for told in ("91.2% landed", "| 1 | 98.0% |", "| 2 | 91.2% |"):
         assert told in card
     assert "| 98% | 70.0% | 0.9123 |" in card
+
+
+def test_card_tells_what_it_judges_by():
+    pictured = STATE | {
+        "dense": ["pictures", "table"],
+        "encoders": {"pictures": {"fingerprints": ["f"], "widths": [300, 84]}},
+    }
+
+    assert "from their text.\n" in write_card(STATE, TREE)
+    assert "from their text, their pictures and their numbers.\n" in write_card(pictured, TREE)
+    assert "from their pictures and their numbers.\n" in write_card(pictured | {"fields": []}, TREE)
+    assert "- Their pictures: `onnx:net`, 384 wide.\n" in write_card(pictured, TREE)
 
 
 def test_promise_is_not_rounded_up():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from shelfwise.errors import ModelError
 from shelfwise.learners import cosine
 from shelfwise.learners.cosine import CosineNeighbours
 
@@ -82,5 +83,5 @@ def test_batch_threads_and_keeping_do_not_touch_the_bits():
 )
 def test_damaged_arrays_are_refused(name, value):
     kept = CosineNeighbours().fit(*vectors(), 6).tensors() | {name: value}
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ModelError, match="do not fit"):
         CosineNeighbours().restore(kept, 6)

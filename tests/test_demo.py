@@ -1,13 +1,19 @@
 """The demo shop: believable, the same for everybody, and honest about its planted faults."""
 
 import json
+from collections import Counter
 
 import polars as pl
 import pytest
 
+from shelfwise.catalogue.decoding import decode
+from shelfwise.catalogue.duplicates import group_near_duplicates
+from shelfwise.catalogue.picture_hashes import hash_pictures
+from shelfwise.catalogue.pictures import PictureFolder
 from shelfwise.demo import DemoShop, generate
+from shelfwise.demo.pictures import SIDE
 from shelfwise.demo.words import vocabulary
-from shelfwise.errors import RecipeError
+from shelfwise.errors import PictureError, RecipeError
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +107,48 @@ def test_same_seed_same_files_other_seed_other_shop(tmp_path):
     for name in ("catalogue", "new_arrivals", "planted"):
         assert getattr(first, name).read_bytes() == getattr(again, name).read_bytes()
         assert getattr(first, name).read_bytes() != getattr(other, name).read_bytes()
+    assert pictures_in(first) == pictures_in(again)
+    assert pictures_in(first) != pictures_in(other)
+
+
+def pictures_in(shop: DemoShop) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in shop.images.iterdir()}
+
+
+def test_most_products_have_a_picture_and_some_are_broken(shop, catalogue):
+    found = PictureFolder(shop.images).find(catalogue.with_columns(image=pl.lit("")))
+    faults = Counter()
+    for picture in found:
+        try:
+            faults["fine" if picture and decode(picture.read(), picture.name).width <= SIDE else "none"] += 1
+        except PictureError as error:
+            faults[error.code] += 1
+
+    assert 0.02 < faults["none"] / catalogue.height < 0.06
+    assert min(faults[code] for code in ("empty", "not_a_picture", "truncated")) > 0
+    assert faults["fine"] > 0.93 * catalogue.height
+
+
+def test_new_arrivals_have_pictures_too(shop):
+    arrivals = pl.read_csv(shop.new_arrivals, infer_schema=False)
+    found = PictureFolder(shop.images).find(arrivals.with_columns(image=pl.lit("")))
+
+    assert sum(picture is not None for picture in found) > 0.9 * arrivals.height
+
+
+def test_pictures_look_different_enough_not_to_be_taken_for_twins(shop, catalogue):
+    hashes = hash_pictures(PictureFolder(shop.images).find(catalogue.with_columns(image=pl.lit(""))))
+    words, both = group_near_duplicates(catalogue), group_near_duplicates(catalogue, pictures=hashes)
+
+    assert len(set(both)) > 0.97 * len(set(words))
+
+
+def test_pictures_of_an_earlier_larger_shop_are_removed(tmp_path):
+    generate(tmp_path, products=400)
+    small = generate(tmp_path, products=300)
+    fresh = generate(tmp_path / "fresh", products=300)
+
+    assert pictures_in(small) == pictures_in(fresh)
 
 
 def test_too_small_a_shop_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from shelfwise.catalogue.read import open_source
 from shelfwise.categorizer import Categorizer, load
 from shelfwise.predictions import PredictOptions
-from shelfwise.recipe import Recipe
+from shelfwise.recipe import PicturesRecipe, Recipe
 from shelfwise.training import train
 
 EVERYTHING = PredictOptions(top=3, promise=0.6, explain=True)
@@ -32,7 +33,7 @@ def with_threads(model, folder, threads):
     """The model of a folder, set to use that many threads."""
     loaded = load(folder)
     loaded.recipe = replace(loaded.recipe, threads=threads)
-    for hasher in loaded.views_.features._hashers.values():
+    for hasher in loaded.views_.text.features._hashers.values():
         hasher.threads = threads
     return loaded
 
@@ -267,3 +268,130 @@ def test_one_model_answers_many_threads_at_once(toy_model, toys, tmp_path):
         answers = list(pool.map(loaded.predict_proba, [toys] * 16))
 
     assert all(np.array_equal(found, expected) for found in answers)
+
+
+# -- text and pictures ---------------------------------------------------------------------------------------
+
+COLOURS = {"Lamps": (250, 200, 40), "Sofas": (40, 60, 200), "Plants": (30, 160, 60)}
+
+
+def picture_of(shelf: str, row: int) -> bytes:
+    """Sixteen pixels a side in the shelf's colour, with a little noise."""
+    from PIL import Image
+
+    noise = np.random.default_rng(row).integers(-20, 20, (16, 16, 3))
+    held = io.BytesIO()
+    pixels = np.clip(np.array(COLOURS[shelf]) + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory):
+    """A shop of 150 products, a word of each title and the colour of each picture tell the shelf; its folder.
+
+    Each fifth product has no title, each seventh no picture, so both kinds of gaps were there to learn from.
+    """
+    folder = tmp_path_factory.mktemp("pictured")
+    (folder / "images").mkdir()
+    rows = []
+    for row in range(150):
+        shelf = list(COLOURS)[row % 3]
+        word = f"{('lumen', 'cushion', 'leaf')[row % 3]} no{row}" if row % 4 else f"thing no{row}"
+        rows.append({"product_id": f"P{row:03}", "title": None if row % 5 == 0 else word, "category": shelf})
+        if row % 7:
+            (folder / "images" / f"P{row:03}.png").write_bytes(picture_of(shelf, row))
+    pl.DataFrame(rows).write_parquet(folder / "shop.parquet")
+    return folder
+
+
+def recipe_of(folder, **settings) -> Recipe:
+    pictures = PicturesRecipe(folder=str(folder), learner="both", units=16, members=1)
+    return Recipe(pictures=pictures, **settings)
+
+
+@pytest.fixture(scope="module")
+def both(pictured):
+    """A model of text and pictures; tests leave it as it is."""
+    return Categorizer(recipe_of(pictured / "images")).fit(pictured / "shop.parquet")
+
+
+@pytest.fixture
+def arrivals(tmp_path):
+    """Text and picture, text alone, a picture alone, neither, broken pictures with and without text."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    for name in ("both", "picture"):
+        (folder / f"{name}.png").write_bytes(picture_of("Sofas", 900))
+    for row, name in enumerate(("broken", "lost")):
+        (folder / f"{name}.png").write_bytes(picture_of("Sofas", 901 + row)[: 60 + row])
+    titles = {"both": "cushion no5", "text": "cushion no6", "picture": None, "neither": None,
+              "broken": "cushion no7", "lost": None}  # fmt: skip
+    return folder, pl.DataFrame({"product_id": list(titles), "title": list(titles.values())})
+
+
+def in_folder(model, where, folder, threads=0):
+    """The kept model, with pictures in that folder."""
+    model.save(where)
+    loaded = load(where)
+    pictures = replace(loaded.recipe.pictures, folder=str(folder))
+    loaded.recipe = replace(loaded.recipe, pictures=pictures, threads=threads)
+    return loaded
+
+
+def test_text_and_pictures_whatever_is_missing(both, arrivals, tmp_path):
+    folder, new = arrivals
+    table = in_folder(both, tmp_path / "model", folder).predict(new, EVERYTHING)
+    told = {row["product_id"]: row for row in table.to_dicts()}
+
+    assert "pictures" in both.decision_.fusion.factors
+    assert table["product_id"].to_list() == new["product_id"].to_list()
+    for name in ("both", "text", "picture", "broken"):
+        assert (told[name]["status"], told[name]["category"]) == ("ok", "Sofas"), name
+    for name in ("both", "text", "picture"):
+        assert told[name]["reason"] is None
+    assert told["broken"]["reason"].count("broken.png") == 1
+    assert (told["neither"]["status"], told["lost"]["status"]) == ("empty", "empty")
+    assert "lost.png" in told["lost"]["reason"]
+    assert not told["neither"]["accepted"]
+    assert not told["lost"]["accepted"]
+
+
+def test_a_broken_picture_is_as_no_picture(both, arrivals, tmp_path):
+    folder, new = arrivals
+    p = in_folder(both, tmp_path / "model", folder).predict_proba(new)
+    (folder / "broken.png").unlink()
+    (folder / "lost.png").unlink()
+    without = in_folder(both, tmp_path / "again", folder).predict_proba(new)
+
+    assert p.tobytes() == without.tobytes()
+    np.testing.assert_array_equal(p[3], p[5])
+
+
+def test_pictures_do_not_depend_on_batch_threads_or_keeping(both, pictured, tmp_path):
+    shop = pl.read_parquet(pictured / "shop.parquet")
+    whole = both.predict_proba(shop)
+    for threads in (1, 3):
+        kept = in_folder(both, tmp_path / f"model{threads}", pictured / "images", threads)
+        assert kept.predict_proba(shop).tobytes() == whole.tobytes()
+    pieces = list(kept.predict_batches(shop, PredictOptions(promise=0.6), rows=7))
+    assert pl.concat(pieces).equals(both.predict(shop, PredictOptions(promise=0.6)))
+    backwards = kept.predict_proba(shop.reverse())
+    assert np.array_equal(backwards[::-1], whole)
+
+
+def test_a_model_of_pictures_has_the_same_bytes_for_any_threads(both, pictured, tmp_path):
+    both.save(tmp_path / "one")
+    again = Categorizer(recipe_of(pictured / "images", threads=3)).fit(pictured / "shop.parquet")
+    again.save(tmp_path / "two")
+    load(tmp_path / "two").save(tmp_path / "three")
+
+    assert files(tmp_path / "one") == files(tmp_path / "two") == files(tmp_path / "three")
+
+
+def test_rows_with_a_picture_alone_are_learned_from_and_all_are_counted(both):
+    told = both.training_
+
+    assert (told.rows, told.empty) == (150, 5)  # neither title nor picture: each 35th
+    assert told.learned == 145
+    assert told.pictures == 150 - 22

@@ -33,9 +33,10 @@ def test_there_is_a_block_of_all_grams_and_one_of_words():
     blocks = features(min_rows=1).fit_transform(PRODUCTS)
     assert tuple(blocks) == BLOCKS
     assert blocks["ngrams"].shape[0] == blocks["words"].shape[0] == 24
-    # red shoe boot größe 42 靴; red-shoe red-boot größe-42 靴-red shoe-42; 靴 as a character; brands
-    assert blocks["words"].shape[1] == 6 + 5 + 1 + 3
-    assert blocks["ngrams"].shape[1] > 3 * blocks["words"].shape[1]
+    # of titles and brands as one text: red shoe boot größe 42 靴 acme bolt; red-shoe red-boot größe-42 靴-red
+    # shoe-42; shoe-acme boot-bolt 42-acme 42-red, from one field to the next; 靴 as a character
+    assert blocks["words"].shape[1] == 8 + 5 + 4 + 1
+    assert blocks["ngrams"].shape[1] > 2 * blocks["words"].shape[1]
 
 
 def test_words_alone_know_no_pieces_of_words():

@@ -13,11 +13,10 @@ from shelfwise.catalogue.read import open_source
 from shelfwise.categorizer import Categorizer, load
 from shelfwise.decide.fusion import Fusion
 from shelfwise.decide.pool import Pool
-from shelfwise.errors import CatalogueError, LabelError, RecipeError
+from shelfwise.errors import LabelError
 from shelfwise.evaluate.judge import judge
 from shelfwise.predictions import PredictOptions
 from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, Recipe
-from shelfwise.lesson import clean_batches, read_products, sides
 from shelfwise.training import train
 
 COLUMN = {"label": "category"}
@@ -43,33 +42,6 @@ def numbered(categories, products):
 # -- what is counted -----------------------------------------------------------------------------------------
 
 
-def test_every_row_is_counted_once(tmp_path, toys):
-    odd = pl.DataFrame(
-        {
-            "product_id": ["no-label", "no-text", "neither", "test"],
-            "title": ["alder boot", None, " ", "birch boot"],
-            "category": [None, "Watches", "", "Watches"],
-            "split": ["train", "train", "val", "test"],
-        }
-    )
-    pl.concat([toys.with_columns(split=pl.lit("train")), odd]).write_csv(tmp_path / "shop.csv")
-    with (tmp_path / "shop.csv").open("a") as file:
-        file.write('P99,"never closed,Watches,train\n')
-    told = fit(tmp_path / "shop.csv", split="split").training_
-
-    assert (told.rows, told.learned, told.unlabelled) == (95, 90, 1)
-    assert (told.empty, told.unreadable, told.left_out) == (2, 1, 1)
-    assert told.rows == told.learned + told.unlabelled + told.empty + told.unreadable + told.left_out
-
-
-def test_rows_without_text_in_the_chosen_fields_are_counted_as_empty(toys):
-    described = toys.with_columns(description=pl.lit("a long story about ") + pl.col("title"))
-    gaps = described.with_columns(title=pl.when(pl.col("product_id") == "P000").then(None).otherwise("title"))
-    told = fit(gaps, fields=["title"]).training_
-
-    assert (told.learned, told.empty, told.rows) == (89, 1, 90)
-
-
 def test_scores_promises_and_sizes_are_told(toys):
     told = fit(toys).training_.to_dict()
 
@@ -87,56 +59,7 @@ def test_steps_are_told_as_they_begin(toys):
     assert steps == ["read", "folds", "decision", "learn"]
 
 
-def test_near_duplicates_across_the_given_split_are_noted(toys):
-    twins = pl.concat(
-        [toys.with_columns(split=pl.lit("train")), toys.head(5).with_columns(split=pl.lit("test"))]
-    )
-
-    assert any("5 test rows have a twin" in note for note in fit(twins, split="split").training_.notes)
-
-
 # -- what is refused -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"category": pl.lit("Watches")}, r"only one category, 'Watches'"),
-        ({"category": pl.lit(None, pl.String)}, "no row with a category and text or picture"),
-        ({"title": pl.lit("")}, "no row with a category and text or picture"),
-        ({"title": pl.lit("the same for all")}, "no row with a category and text or picture"),
-    ],
-)
-def test_nothing_to_learn_names_file_column_and_remedy(tmp_path, toys, change, why):
-    toys.drop("product_id").with_columns(**change).write_parquet(tmp_path / "shop.parquet")
-
-    with pytest.raises(LabelError, match=rf"shop\.parquet: the column 'category' leaves {why}.*--label"):
-        fit(tmp_path / "shop.parquet")
-
-
-def test_no_column_for_the_category_names_the_columns(tmp_path, toys):
-    toys.select("product_id", "title").write_csv(tmp_path / "shop.csv")
-
-    with pytest.raises(LabelError, match=r"shop\.csv.*product_id, title.*--label"):
-        Categorizer().fit(tmp_path / "shop.csv")
-
-
-def test_catalogue_without_rows_is_refused(toys):
-    with pytest.raises(LabelError):
-        fit(toys.head(0))
-
-
-@pytest.mark.parametrize("column", [{"label": "kategorie"}, {"roles": {"title": "titel"}}])
-def test_column_that_is_not_there_is_named(toys, column):
-    with pytest.raises(CatalogueError, match=r"kategorie|titel"):
-        fit(toys, **column)
-
-
-def test_split_column_must_be_there_and_say_train_or_test(toys):
-    with pytest.raises(CatalogueError, match="side"):
-        fit(toys, split="side")
-    with pytest.raises(CatalogueError, match="'left'"):
-        fit(toys.with_columns(side=pl.Series(["train", "left"] * 45)), split="side")
 
 
 @pytest.mark.parametrize(
@@ -220,15 +143,6 @@ def test_one_mapped_id_does_not_cost_the_others_their_names(tmp_path):
     assert model.taxonomy_.paths == (("Top", "Leaf0"), ("Top", "Leaf1"), ("Top", "Leaf2"))
 
 
-def test_fields_option_and_constant_fields(toys):
-    described = toys.with_columns(brand=pl.lit("Acme"), description=pl.lit("all about ") + pl.col("title"))
-
-    assert fit(described).training_.fields == ["title", "description"]
-    assert fit(described, fields=["description", "brand"]).training_.fields == ["description"]
-    with pytest.raises(RecipeError, match=r"'titel'.*title"):
-        fit(described, fields=["titel"])
-
-
 def test_huge_and_hostile_text_costs_no_more_than_its_row(toys):
     hostile = pl.DataFrame(
         {
@@ -279,13 +193,6 @@ def test_mapping_holds_for_categories_of_test_rows_alone(tmp_path, toys):
     assert judge(model, catalogue, split="split").y.tolist() == [model.taxonomy_.labels.index("Footwear")] * 2
 
 
-def test_mapping_that_matches_nothing_is_noted(tmp_path, toys):
-    (tmp_path / "map.csv").write_text("from,to\nWatchs,Clocks\n")
-    told = fit(toys, mapping=str(tmp_path / "map.csv")).training_
-
-    assert any("Watchs" in note and "Watches" in note for note in told.notes)
-
-
 def test_small_categories_go_to_their_parent_and_evaluation_follows(toys):
     rare = toys.head(2).with_columns(category=pl.lit("Shoes > Clogs"), title="title" + pl.lit(" clog"))
     model = fit(pl.concat([toys, rare]), min_products=5)
@@ -294,46 +201,13 @@ def test_small_categories_go_to_their_parent_and_evaluation_follows(toys):
     assert judge(model, rare).y.tolist() == [0, 0]
 
 
-def test_mapping_and_merging_follow_each_other(tmp_path, toys):
-    (tmp_path / "map.csv").write_text("from,to\nSandalias,Shoes > Sandalias\n")
-    spanish = toys.head(2).with_columns(category=pl.lit("Sandalias"), title="title" + pl.lit(" sandalia"))
-    model = fit(pl.concat([toys, spanish]), mapping=str(tmp_path / "map.csv"), min_products=5)
-
-    assert model.renamed_ == {"Sandalias": "Shoes"}
-    renamed, merged = model.training_.mapping
-    assert [(use["source"], use["target"], use["rows"]) for use in renamed["uses"]] == [
-        ("Sandalias", "Shoes > Sandalias", 2)
-    ]
-    assert [(use["source"], use["target"], use["rows"]) for use in merged["uses"]] == [
-        ("Shoes > Sandalias", "Shoes", 2)
-    ]
-    assert fit(toys).training_.mapping == []
-
-
-def test_merging_into_parents_says_when_there_are_none(toys):
-    rows = [{"title": f"word{i % 4} no{i}", "category_id": str(i % 4), "category_name": f"Top->Leaf{i % 4}"}
-            for i in range(80)]  # fmt: skip
-    ids = fit(pl.DataFrame(rows), label="category_id", min_products=30).training_
-
-    assert ids.categories == 4
-    assert [note for note in ids.notes if "'category_id'" in note and "merges nothing" in note]
-    assert not [note for note in fit(toys, min_products=40).training_.notes if "merges nothing" in note]
-
-
 def test_views_without_a_say_are_not_learned(toys, monkeypatch):
     fused = Fusion(Pool({"words": 1.0}, 3.0, backing=0.2), np.full(3, 1 / 3, np.float32))
     monkeypatch.setattr(training, "fit_fusion", lambda *arguments: fused)
     done = train(open_source(toys), Recipe())
 
-    assert tuple(done.views.linear) == ("words", "departments")
+    assert tuple(done.views.text.linear) == ("words", "departments")
     assert done.training.view_weights == {"words": 1.0, "departments": 0.2}
-
-
-def test_split_column_with_other_values_is_called_by_its_own_name(toys):
-    marked = toys.with_columns(part=pl.Series(["train", "test", "holdout"] * 30))
-
-    with pytest.raises(CatalogueError, match=r'"part".*\'holdout\' \(30 rows\)'):
-        Categorizer().fit(marked, split="part")
 
 
 # -- folds and pieces ----------------------------------------------------------------------------------------
@@ -367,36 +241,6 @@ def test_folds_stop_when_there_are_rows_enough():
     told = train(open_source(numbered(4, 100)), recipe).training
 
     assert 70 <= told.out_of_fold["rows"] <= 170
-
-
-def test_unreadable_rows_are_on_neither_side(tmp_path, toys):
-    toys.with_columns(split=pl.Series(["train", "test"] * 45)).write_csv(tmp_path / "shop.csv")
-    with (tmp_path / "shop.csv").open("a") as file:
-        file.write('P99,"never closed\n')
-    _, products = read_products(open_source(tmp_path / "shop.csv"), Recipe(), "split")
-    learn, test = sides(products)
-
-    assert (int(learn.sum()), int(test.sum()), products.height) == (45, 45, 91)
-
-
-def test_batches_are_cut_anywhere_and_an_empty_catalogue_is_one_empty_piece(toys):
-    roles, whole = read_products(open_source(toys), Recipe(), None)
-    pieces = list(clean_batches(open_source(toys), roles, Recipe(), 7))
-
-    assert pl.concat(pieces).equals(whole)
-    assert [piece.height for piece in clean_batches(open_source(toys.head(0)), roles, Recipe(), 7)] == [0]
-    with pytest.raises(CatalogueError, match="Columns are: x"):
-        next(clean_batches(open_source(pl.DataFrame({"x": [1]})), roles, Recipe(), 7))
-
-
-def test_fingerprint_is_of_what_was_learned(toys):
-    first = fit(toys).training_.data_sha256
-
-    assert fit(toys.with_columns(price=pl.lit(3))).training_.data_sha256 == first
-    assert (
-        fit(toys.with_columns(title=pl.col("title").str.replace("no7$", "no8"))).training_.data_sha256
-        != first
-    )
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ from shelfwise.catalogue.taxonomy import Taxonomy
 
 def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
     """Write the card of a model as Markdown from its `model.json`."""
-    training = state["training"]
-    tested = training["out_of_fold"]
-    roles = state["roles"]
+    training, roles = state["training"], state["roles"]
     lines = [
         f"# Category model: {len(taxonomy.labels):,} categories",
         "",
@@ -31,6 +29,17 @@ def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         *_encoders(state),
         f"- SHA-256 of what was learned from: `{training['data_sha256']}`.",
         "",
+        *_quality(state),
+        "",
+        *_watch(training["notes"]),
+    ]
+    return "\n".join(lines)
+
+
+def _quality(state: Mapping[str, Any]) -> list[str]:
+    training = state["training"]
+    tested = training["out_of_fold"]
+    return [
         "## How good it is",
         "",
         f"On {tested['rows']:,} products that were held back, near-duplicates with them, "
@@ -46,10 +55,7 @@ def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         "",
         f"A promise is kept with probability {_percent(1 - state['delta'])} over the draw of the products "
         "held back, for new products of the same kind; it says nothing about other kinds of goods.",
-        "",
-        *_watch(training["notes"]),
     ]
-    return "\n".join(lines)
 
 
 def _evidence(state: Mapping[str, Any]) -> str:

@@ -107,7 +107,7 @@ def read_lesson(
         *(pl.col(PREFIX + name).is_not_null() for name in dense if name != "table"),
     ]
     told = (
-        chosen.select(pl.any_horizontal(heard)).to_series() if heard else pl.Series([False] * chosen.height)
+        chosen.select(pl.any_horizontal(heard)).to_series() if heard else pl.repeat(False, chosen.height, eager=True)
     )
     telling = chosen.filter(told)
     report.empty += chosen.height - telling.height
@@ -224,8 +224,9 @@ def _prepare(
     if roles.split is not None:
         train, test = sides(products, roles.split)
         chosen, report.left_out = products.filter(pl.Series(train)), int(test.sum())
-    report.empty = int((chosen["status"] == "empty").sum())
-    chosen = chosen.filter(pl.col("status") != "empty")
+    if not recipe.pictures.folder:  # in a folder, pictures are found by ids: "empty" is not known yet
+        report.empty = int((chosen["status"] == "empty").sum())
+        chosen = chosen.filter(pl.col("status") != "empty")
     chosen, renamed = _map_labels(products, chosen, roles, recipe, report)
     report.unlabelled = int(chosen["label"].is_null().sum())
     chosen = chosen.drop_nulls("label")

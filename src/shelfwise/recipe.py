@@ -106,7 +106,7 @@ class LearnerRecipe:
         LearnerName,
         _about(
             '"softmax" (regularised), "network" (one hidden layer), "neighbours" (cosine, their number '
-            'chosen on held-out rows), "both" (network and neighbours, averaged), or "auto": both, the network '
+            'chosen on held-out rows), "both" (network and neighbours, shares fitted), or "auto": both, the network '
             "alone where so many vectors would make the model large."
         ),
     ] = "auto"

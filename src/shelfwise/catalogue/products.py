@@ -35,6 +35,8 @@ COLUMNS: dict[str, type[pl.DataType]] = {
 PICTURE = "picture"
 """Column of pictures as bytes (Binary, null = none); there only where the role `image` has such a type."""
 
+NOTHING = "no text in any field and no picture"
+"""Why a row is "empty", in its `reason`."""
 _MISSING = ("", "nan", "none", "null", "n/a", "<na>", "nil")
 _SPLITS = {"validation": "val", "valid": "val", "dev": "val", "training": "train", "testing": "test"}
 
@@ -246,7 +248,7 @@ def _statuses(out: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
     capped = pl.any_horizontal(pl.col("title", "description").str.len_chars() >= CAP)
     reasons = [
         pl.col("broken"),
-        pl.when(empty & pl.col("broken").is_null()).then(pl.lit("no text in any field and no picture")),
+        pl.when(empty & pl.col("broken").is_null()).then(pl.lit(NOTHING)),
         pl.when(pl.col("lacking") & pl.col("broken").is_null()).then(
             pl.lit("no product id: the row number stands in")
         ),

@@ -5,17 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 import shelfwise
 from shelfwise.cli import encoders, options, terminal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shelfwise.recipe import Recipe
 
 # Everything else is imported inside of the commands, so that --help is instant.
 
@@ -105,7 +100,8 @@ def train(
     chosen = options.with_encoders(chosen, images, text_encoder, image_encoder)
     with terminal.telling_steps() as notify, open_trackers(track, notify) as tracker:
         if chosen.finetune:
-            chosen = _finetuned(catalogue, chosen, split, model, notify)
+            with open_trackers(track, notify) as losses:  # a run of its own: curves of the encoder
+                chosen = encoders.finetuned(catalogue, chosen, split, Path(model), (notify, losses))
         categorizer = shelfwise.Categorizer(chosen).fit(catalogue, split=split, notify=notify)
         categorizer.save(model)
         told = categorizer.training_.to_dict()
@@ -315,18 +311,6 @@ def search(
 
 main.add_command(encoders.finetune)
 main.add_command(encoders.export)
-
-
-def _finetuned(
-    catalogue: str, recipe: Recipe, split: str | None, model: str, notify: Callable[[str], None] | None
-) -> Recipe:
-    """The recipe with its encoders fine-tuned, into a folder beside the model."""
-    from shelfwise.finetune.catalogue import with_finetuned
-    from shelfwise.track.tracker import open_trackers
-
-    folder = Path(model).with_name(f"{Path(model).name}-encoder")
-    encoders.tune(catalogue, recipe, split, folder, notify, open_trackers(()))
-    return with_finetuned(recipe, folder)
 
 
 def _next_steps(model: str, catalogue: str, split: str | None) -> list[str]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from shelfwise.recipe import Recipe
     from shelfwise.track.tracker import Trackers
 
+    _Told = tuple[Callable[[str], None] | None, Trackers]
+    """Who is told how it goes: line by line, and in numbers."""
+
 
 @click.command(short_help="Fine-tune an encoder on a catalogue.")
 @options.catalogue()
@@ -59,7 +62,7 @@ def finetune(
     if restart:
         discard(output)
     with terminal.telling_steps() as notify, open_trackers(track, notify) as tracker:
-        report = tune(catalogue, chosen, split, output, notify, tracker)
+        report = tune(catalogue, chosen, split, output, (notify, tracker))
     if as_json:
         terminal.write_json({**report.to_dict(), "tracked": tracker.places})
         return
@@ -73,22 +76,25 @@ def finetune(
         click.echo(terminal.printable(note))
 
 
-def tune(
-    catalogue: str,
-    recipe: Recipe,
-    split: str | None,
-    output: Path,
-    notify: Callable[[str], None] | None,
-    tracker: Trackers,
-) -> FinetuneReport:
+def tune(catalogue: str, recipe: Recipe, split: str | None, output: Path, told: _Told) -> FinetuneReport:
     """Fine-tune a recipe's encoders, and track the run where that is wanted."""
     import shelfwise
     from shelfwise.finetune.catalogue import Work, finetune_catalogue
 
+    notify, tracker = told
     if tracker:
         tracker.begin(output.name, recipe.to_dict(), "", {"catalogue": catalogue})
     work = Work(output, notify, tracker or None)
     return finetune_catalogue(shelfwise.open_source(catalogue), recipe, split, work)
+
+
+def finetuned(catalogue: str, recipe: Recipe, split: str | None, model: Path, told: _Told) -> Recipe:
+    """Fine-tune a recipe's encoders into a folder beside the model; the recipe with that folder in it."""
+    from shelfwise.finetune.catalogue import with_finetuned
+
+    folder = model.with_name(f"{model.name}-encoder")
+    tune(catalogue, recipe, split, folder, told)
+    return with_finetuned(recipe, folder)
 
 
 @click.command(short_help="Export an encoder to ONNX, in 8 bits, for serving on a processor.")

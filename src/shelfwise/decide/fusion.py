@@ -21,7 +21,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from shelfwise.decide.pool import Pool, calibrate, fit_pool, lift_of, sample_rows, softmax
+from shelfwise.decide.pool import DEPARTMENTS, Pool, calibrate, fit_pool, lift_of, sample_rows, softmax
 
 TEXT = "text"
 """The member that the pool of the views of the words is."""
@@ -105,6 +105,8 @@ class Fusion:
                 replace(pool, shares={view: share / total for view, share in rest.items()}) if rest else None
             )
             gone = TEXT if pool is None else None
+        elif pool is not None and name == DEPARTMENTS:
+            pool, gone = replace(pool, backing=0.0), None
         else:
             gone = name
         kept = {key: value for key, value in self.exponents.items() if gone not in key.split("+")}

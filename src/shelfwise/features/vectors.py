@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.catalogue.pictures import PictureFolder
+from shelfwise.catalogue.products import NOTHING
 from shelfwise.errors import EncoderError
 from shelfwise.features.cache import VectorCache
 from shelfwise.features.encode import NO_PICTURE, NO_TEXT, encode_pictures, encode_texts
@@ -31,7 +32,7 @@ from shelfwise.features.encoders import (
     open_text_encoder,
 )
 from shelfwise.features.encoding import Encoded
-from shelfwise.recipe import EncoderRecipe, PicturesRecipe, Recipe
+from shelfwise.recipe import TEXT_FIELDS, EncoderRecipe, PicturesRecipe, Recipe
 
 PREFIX = "vector."
 TABLE = "table."
@@ -64,7 +65,11 @@ def with_vectors(products: pl.DataFrame, name: str, encoded: Encoded) -> pl.Data
     column = pl.Series(PREFIX + name, vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
     known = pl.Series("known", encoded.known)
     usual = (NO_TEXT, NO_PICTURE)  # nothing went wrong where there was nothing
-    said = pl.Series("said", [None if why in usual else why for why in encoded.reasons], dtype=pl.String)
+    news = [
+        None if why in usual or (why and told and why in told) else why  # two encoders, one broken picture
+        for why, told in zip(encoded.reasons, products["reason"], strict=True)
+    ]
+    said = pl.Series("said", news, dtype=pl.String)
     reason = pl.concat_str([pl.col("reason"), said], separator="; ", ignore_nulls=True).replace("", None)
     return products.with_columns(
         pl.when(known).then(column).otherwise(None).alias(column.name), reason.alias("reason")
@@ -163,11 +168,29 @@ class ProductEncoders:
             for name, encoders in self.pictures.items():
                 parts = [encode_pictures(each, found, self.cache, notify=notify) for each in encoders]
                 products = self._with(products, name, parts)
+            products = _with_status(products)
         return products
 
     def _with(self, products: pl.DataFrame, name: str, parts: Sequence[Encoded]) -> pl.DataFrame:
         self.notes += [note for part in parts for note in part.notes if note not in self.notes]
         return with_vectors(products, name, _side_by_side(parts))
+
+
+def _with_status(products: pl.DataFrame) -> pl.DataFrame:
+    """The products, "empty" where there is neither text nor a usable picture, and only there.
+
+    Whether there is a picture shows only now: one that the catalogue names may be broken, and one that it does
+    not name may lie in the folder under the product's id.
+    """
+    seen = pl.any_horizontal(pl.col("^vector\\..*$").is_not_null())
+    silent = pl.all_horizontal(pl.col(*TEXT_FIELDS) == "") & ~seen
+    found = (pl.col("status") == "empty") & seen
+    why = pl.col("reason").str.replace(NOTHING, "", literal=True).str.strip_chars("; ").replace("", None)
+    return products.with_columns(
+        pl.when(found).then(pl.lit("ok")).when((pl.col("status") == "ok") & silent).then(pl.lit("empty"))
+        .otherwise("status").alias("status"),
+        pl.when(found).then(why).otherwise("reason").alias("reason"),
+    )  # fmt: skip
 
 
 def joined_texts(products: pl.DataFrame, fields: Sequence[str], join: str) -> list[str]:

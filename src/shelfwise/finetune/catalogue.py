@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from shelfwise.catalogue.pictures import PictureFolder
@@ -54,7 +55,7 @@ def plan_of(recipe: Recipe) -> Plan | None:
     if not plain:
         return None
     sides = plain.pop("sides", ["text"])
-    if not isinstance(sides, list) or not sides or not set(sides) <= {"text", "picture"}:
+    if not isinstance(sides, list) or not sides or any(side not in ("text", "picture") for side in sides):
         raise RecipeError('finetune.sides is a list of "text" and "picture"')
     known = {field.name for field in fields(FinetuneSettings)} - {"text", "picture"}
     for name in plain:
@@ -78,8 +79,8 @@ def plan_of(recipe: Recipe) -> Plan | None:
         **plain,
     }
     try:
-        return Plan(FinetuneSettings(**settings), tuple(sides))
-    except TypeError as error:
+        return Plan(msgspec.convert(settings, FinetuneSettings), tuple(sides))
+    except msgspec.ValidationError as error:
         raise RecipeError(f"finetune: {error}") from error
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.errors import ModelError
 from shelfwise.features.compiled import compiled
 from shelfwise.learners.heldout import ENOUGH, held_out
 from shelfwise.learners.matrix import Workers
@@ -77,7 +78,7 @@ class CosineNeighbours:
         """Take the state that `tensors` gave.
 
         Raises:
-            ValueError: the arrays do not fit each other: kernels check no bounds.
+            ModelError: the arrays do not fit each other: kernels check no bounds.
 
         """
         self.rows_ = tensors["rows"].astype(np.float32)
@@ -87,7 +88,9 @@ class CosineNeighbours:
         self.classes_ = classes
         sound = self.rows_.shape == (len(self.y_), len(self.mean_)) and self.count_ > 0 and self.width_ > 0
         if not sound or (len(self.y_) and not 0 <= self.y_.min() <= self.y_.max() < classes):
-            raise ValueError("arrays of the neighbours do not fit each other")
+            raise ModelError(
+                "the arrays of the neighbours of vectors do not fit each other: the model is damaged"
+            )
         return self
 
     def _directions(self, X: Floats) -> Floats:

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.errors import ModelError
 from shelfwise.learners.balance import adjust_logits, class_weights, resample
 from shelfwise.learners.cosine import CosineNeighbours
 from shelfwise.learners.head import NetworkLearner, NetworkOptions, SoftmaxLearner
+from shelfwise.learners.heldout import ENOUGH, log_loss
 from shelfwise.learners.metric import MetricOptions, MetricProjection
 from shelfwise.recipe import LearnerRecipe
 
@@ -20,6 +22,8 @@ Codes = NDArray[np.int32]
 _KEPT_VALUES = 20_000_000
 """Neighbours are kept by default up to that many values (40 MB)."""
 _FEW_UNITS = 96
+_SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7)
+_USUAL_SHARE = 0.35
 
 _Part = SoftmaxLearner | NetworkLearner | CosineNeighbours
 
@@ -55,23 +59,27 @@ class DenseLearner:
             name: part.fit(X, y, classes)
             for name, part in self._parts(self._wanted(X), weights, len(y)).items()
         }
+        self.share_ = np.float32(self._choose_share(X, y)) if len(self.parts_) > 1 else np.float32(0)
+        if len(self.parts_) > 1 and self.share_ == 0:
+            del self.parts_["neighbours"]
         return self
 
     def scores(self, X: Floats) -> Floats:
-        """Probabilities float32 [rows, classes]: the mean of the parts'."""
+        """Probabilities float32 [rows, classes]: the network's and the neighbours' by their shares."""
         if self.projection_ is not None:
             X = self.projection_.transform(X)
         out = np.zeros((len(X), self.classes_), np.float32)
-        for part in self.parts_.values():
-            out += part.scores(X)
-        out /= np.float32(len(self.parts_))
+        for name, part in self.parts_.items():
+            share = self.share_ if name == "neighbours" else 1 - self.share_
+            out += part.scores(X) * (share if len(self.parts_) > 1 else np.float32(1))
         if self.recipe.balance == "logits":
             return adjust_logits(out, np.repeat(np.arange(self.classes_, dtype=np.int32), self.sizes_))
         return out
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The learned state as named arrays."""
-        state: dict[str, NDArray[np.generic]] = {"sizes": self.sizes_}
+        share = np.array([self.share_], np.float32)
+        state: dict[str, NDArray[np.generic]] = {"sizes": self.sizes_, "share": share}
         if self.projection_ is not None:
             state |= {f"metric.{key}": value for key, value in self.projection_.tensors().items()}
         for name, part in self.parts_.items():
@@ -79,9 +87,10 @@ class DenseLearner:
         return state
 
     def restore(self, tensors: Mapping[str, NDArray[np.generic]], classes: int) -> DenseLearner:
-        """Take the state that `tensors` gave, for that many classes."""
+        """Take the state that `tensors` gave, for that many classes; ModelError where it does not fit."""
         self.classes_ = classes
         self.sizes_ = tensors["sizes"].astype(np.int64)
+        self.share_ = np.float32(tensors["share"][0])
         self.projection_ = self._projection()
         if self.projection_ is not None:
             self.projection_.restore(_below(tensors, "metric."))
@@ -95,11 +104,47 @@ class DenseLearner:
                 self.parts_[name] = part.restore(state, classes)
             else:
                 self.parts_[name] = part.restore(state)
+        self._check()
         return self
+
+    @property
+    def width_(self) -> int:
+        """Values of the vectors that are learned from."""
+        return _width(self.projection_ or next(iter(self.parts_.values())))
+
+    def _check(self) -> None:
+        """Raise ModelError unless the restored arrays fit each other."""
+        width = self.width_
+        sound = self.sizes_.shape == (self.classes_,) and bool((self.sizes_ >= 0).all())
+        if self.projection_ is not None:
+            weights = self.projection_.weights_
+            sound = sound and weights.ndim == 2 and len(weights) == width
+            sound = sound and self.projection_.standardiser_.scale_.shape == (width,)
+            width = weights.shape[-1]
+        for part in self.parts_.values():
+            sound = sound and _width(part) == width and _fits(part, width, self.classes_)
+        if not sound:
+            raise ModelError(
+                "the arrays of a learner on vectors do not fit each other: the model is damaged, or was not "
+                "made by Shelfwise"
+            )
 
     def _projection(self) -> MetricProjection | None:
         width = self.recipe.metric
         return MetricProjection(MetricOptions(width=width), seed=self.seed) if width else None
+
+    def _choose_share(self, X: Floats, y: Codes) -> float:
+        """The neighbours' share of least log loss on rows that the first network has not seen."""
+        network = self.parts_["network"]
+        assert isinstance(network, NetworkLearner)
+        out = network.unseen(X, y)
+        if out.sum() < ENOUGH:
+            return _USUAL_SHARE
+        neighbours = CosineNeighbours(seed=self.seed, threads=self.threads)
+        near = neighbours.fit(X[~out], y[~out], self.classes_).scores(X[out])
+        sure = network.first().scores(X[out])
+        losses = [log_loss((1 - share) * sure + share * near, y[out]) for share in _SHARES]
+        return _SHARES[int(np.argmin(losses))]
 
     def _wanted(self, X: Floats) -> Sequence[str]:
         if self.recipe.learner == "auto":
@@ -124,6 +169,25 @@ class DenseLearner:
 def _members(rows: int) -> int:
     """Networks to average: on few products they differ most, and cost least."""
     return max(1, min(3, 15_000 // max(rows, 1)))
+
+
+def _width(part: _Part | MetricProjection) -> int:
+    return len(part.mean_ if isinstance(part, CosineNeighbours) else part.standardiser_.mean_)
+
+
+def _fits(part: _Part, width: int, classes: int) -> bool:
+    """Whether the arrays of a part have the shapes that its kernels and products take."""
+    if isinstance(part, CosineNeighbours):
+        return True  # checked by its own `restore`
+    shapes: list[tuple[Floats, tuple[int, ...]]] = [(part.standardiser_.scale_, (width,))]
+    if isinstance(part, SoftmaxLearner):
+        shapes += [(part.weights_, (width, classes)), (part.bias_, (classes,))]
+        return all(array.shape == shape for array, shape in shapes)
+    for layers in part.members_:
+        units = len(layers.hidden_bias)
+        shapes += [(layers.hidden, (width, units)), (layers.hidden_bias, (units,))]
+        shapes += [(layers.output, (units, classes)), (layers.output_bias, (classes,))]
+    return bool(part.members_) and all(array.shape == shape for array, shape in shapes)
 
 
 def _below(tensors: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, NDArray[np.generic]]:

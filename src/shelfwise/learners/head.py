@@ -243,6 +243,16 @@ class NetworkLearner:
         out /= np.float32(len(self.members_))
         return out
 
+    def unseen(self, X: Floats, y: Codes) -> NDArray[np.bool_]:
+        """Which of the rows that it was fitted on the first member has not learned from, bool [rows]."""
+        return held_out(X, y, self.options.held_out, self.seed)
+
+    def first(self) -> NetworkLearner:
+        """The first member alone."""
+        alone = NetworkLearner(self.options, seed=self.seed, threads=self.threads)
+        alone.standardiser_, alone.members_ = self.standardiser_, self.members_[:1]
+        return alone
+
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The learned state as named arrays."""
         state = self.standardiser_.tensors()

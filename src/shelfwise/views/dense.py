@@ -67,6 +67,11 @@ class DenseView:
             self.learner_ = DenseLearner(self.recipe, seed=self.seed).restore(tensors, classes)
         except (KeyError, IndexError) as error:
             raise ModelError(f"the model's view {self.name!r} lacks {error}") from error
+        if self.learner_.width_ != self.width_:
+            raise ModelError(
+                f"the model's view {self.name!r} is damaged: vectors of {self.width_} values, a learner of "
+                f"{self.learner_.width_}"
+            )
         return self
 
     def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -95,6 +100,8 @@ class TableView(DenseView):
         except (KeyError, IndexError) as error:
             raise ModelError(f"the model's view 'table' lacks {error}") from error
         super().restore(tensors, classes)
+        if self.features.width != self.width_:
+            raise ModelError(f"the model's view 'table' is damaged: {self.features.width} features of columns")
         return self
 
     def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
