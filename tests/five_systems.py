@@ -22,7 +22,7 @@ GOODS = [
 ]  # fmt: skip
 FILLERS = ["alder", "birch", "cedar", "maple", "rowan", "sorrel", "thyme", "willow", "hazel", "linden"]
 SIDE = 16
-WAYS = 40
+WAYS = 12
 
 
 def _meanings() -> dict[str, list[str]]:

@@ -107,7 +107,9 @@ def read_lesson(
         *(pl.col(PREFIX + name).is_not_null() for name in dense if name != "table"),
     ]
     told = (
-        chosen.select(pl.any_horizontal(heard)).to_series() if heard else pl.repeat(False, chosen.height, eager=True)
+        chosen.select(pl.any_horizontal(heard)).to_series()
+        if heard
+        else pl.repeat(False, chosen.height, eager=True)
     )
     telling = chosen.filter(told)
     report.empty += chosen.height - telling.height

@@ -106,13 +106,13 @@ class LearnerRecipe:
         LearnerName,
         _about(
             '"softmax" (regularised), "network" (one hidden layer), "neighbours" (cosine, their number '
-            'chosen on held-out rows), "both" (network and neighbours, shares fitted), or "auto": both, the network '
-            "alone where so many vectors would make the model large."
+            'chosen on held-out rows), "both" (network and neighbours, shares fitted), or "auto": both, but '
+            "the network alone where so many vectors would make the model large."
         ),
     ] = "auto"
     units: Annotated[int, _about("Hidden units of the network; fewer on few products.", ge=1, le=16384)] = 512
     members: Annotated[
-        int, _about("Networks that are averaged; 0: three on few products, one on many.", ge=0, le=20)
+        int, _about("Networks that are averaged; 0: two on few products, one on many.", ge=0, le=20)
     ] = 0
     balance: Annotated[
         Balance,

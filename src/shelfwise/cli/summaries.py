@@ -224,6 +224,7 @@ def show_shop(console: Console, shop: DemoShop) -> None:
         [
             (str(shop.catalogue), "products with categories, and a split to test on"),
             (str(shop.new_arrivals), "new products without a category"),
+            (str(shop.images), "pictures of nearly all of them, by product id"),
             (str(shop.planted), "which products were put on a wrong shelf"),
         ],
     )

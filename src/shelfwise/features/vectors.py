@@ -179,8 +179,8 @@ class ProductEncoders:
 def _with_status(products: pl.DataFrame) -> pl.DataFrame:
     """The products, "empty" where there is neither text nor a usable picture, and only there.
 
-    Whether there is a picture shows only now: one that the catalogue names may be broken, and one that it does
-    not name may lie in the folder under the product's id.
+    Whether there is a picture shows only now: one that the catalogue names may be broken, and one that it
+    does not name may lie in the folder under the product's id.
     """
     seen = pl.any_horizontal(pl.col("^vector\\..*$").is_not_null())
     silent = pl.all_horizontal(pl.col(*TEXT_FIELDS) == "") & ~seen

@@ -157,9 +157,8 @@ class DenseLearner:
         if "softmax" in wanted:
             parts["softmax"] = SoftmaxLearner(class_weights=weights, seed=seed, threads=threads)
         if "network" in wanted:
-            options = NetworkOptions(
-                hidden=min(recipe.units, max(_FEW_UNITS, rows // 8)), members=recipe.members or _members(rows)
-            )
+            units = min(recipe.units, max(_FEW_UNITS, rows // 12))
+            options = NetworkOptions(hidden=units, members=recipe.members or _members(rows))
             parts["network"] = NetworkLearner(options, class_weights=weights, seed=seed, threads=threads)
         if "neighbours" in wanted:
             parts["neighbours"] = CosineNeighbours(seed=seed, threads=threads)
@@ -168,7 +167,7 @@ class DenseLearner:
 
 def _members(rows: int) -> int:
     """Networks to average: on few products they differ most, and cost least."""
-    return max(1, min(3, 15_000 // max(rows, 1)))
+    return max(1, min(2, 15_000 // max(rows, 1)))
 
 
 def _width(part: _Part | MetricProjection) -> int:

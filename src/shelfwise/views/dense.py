@@ -101,7 +101,8 @@ class TableView(DenseView):
             raise ModelError(f"the model's view 'table' lacks {error}") from error
         super().restore(tensors, classes)
         if self.features.width != self.width_:
-            raise ModelError(f"the model's view 'table' is damaged: {self.features.width} features of columns")
+            width = self.features.width
+            raise ModelError(f"the model's view 'table' is damaged: its columns make {width} features")
         return self
 
     def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
