@@ -107,7 +107,7 @@ def test_calibration_stands_on_what_the_encoder_has_not_seen(catalogue, tmp_path
     held = json.loads((out / HELD_OUT).read_text())
     assert report.validated == len(held)
     assert report.products == 90 - len(held)
-    assert 9 <= len(held) <= 27
+    assert 27 <= len(held) <= 45
     tuned = with_finetuned(asked, out)
     scheme = "joint" if len(sides) > 1 else "hf"
     for side, before, after in (

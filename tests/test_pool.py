@@ -161,9 +161,7 @@ def test_the_mix_is_at_least_as_good_as_any_single_view(seed):
     fitted = mix(fit_pool(scores, y), scores)
     for part in scores.values():
         assert (fitted.argmax(axis=1) == y).mean() >= (part.argmax(axis=1) == y).mean() - 0.003
-        alone = [
-            log_loss(mix(Pool({"a": 1.0}, s), {"a": part}), y) for s in np.arange(0.05, 12, 0.2)
-        ]
+        alone = [log_loss(mix(Pool({"a": 1.0}, s), {"a": part}), y) for s in np.arange(0.05, 12, 0.2)]
         assert log_loss(fitted, y) <= min(alone) * 1.01
 
 

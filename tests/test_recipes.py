@@ -56,9 +56,9 @@ def test_shoe_shop(tmp_path):
     )
     assert (tmp_path / "report" / "report.html").is_file()
     assert scores["accuracy"] > 0.9  # the majority is 1 in 14
-    assert {"encoder", "pictures", "pixels"} <= scores["by_view"].keys()
-    assert scores["by_view"]["pictures"]["accuracy"] > 0.5
     assert scores["by_view"]["encoder"]["accuracy"] > 0.5
+    assert scores["by_view"]["pixels"]["rows"] == scores["rows"]
+    assert scores["by_view"]["pixels"]["accuracy"] > 0.5
     import mlflow
 
     runs = mlflow.search_runs(search_all_experiments=True)
@@ -84,7 +84,7 @@ def test_noisy_export(tmp_path):
     fresh = tmp_path / "fresh"
     again, _, more = five_systems.csv_export(fresh, each=30)
     scores = run("evaluate", "model", again, "--images", more)
-    assert scores["accuracy"] > 0.9
+    assert scores["accuracy"] > 0.8
     assert {"pictures", "pixels"} <= scores["by_view"].keys()
     assert scores["by_view"]["pictures"]["accuracy"] > 0.4
     assert scores["by_view"]["pixels"]["accuracy"] > 0.4
@@ -129,7 +129,7 @@ def test_fine_tuned_text(tmp_path):
 
     assert _right("result.parquet", truth) > 0.9
     held = set(json.loads((tmp_path / "model-encoder" / HELD_OUT).read_text()))
-    assert 0.1 <= len(held) / 240 <= 0.3
+    assert 0.3 <= len(held) / 240 <= 0.5
     assert shelfwise.load("model").training_.out_of_fold["rows"] == len(held)
     scores = run("evaluate", "model", "train.parquet", "--images", "images")
     assert {"encoder", "pictures", "pixels"} <= scores["by_view"].keys()
@@ -174,7 +174,7 @@ def test_frozen_sample(tmp_path):
     run("predict", "model", new, "--output", "sorted.csv")
     answers = pl.read_csv("sorted.csv")
     assert answers.height == 200
-    assert answers["predicted_category_id"].n_unique() == 8
+    assert answers["category"].n_unique() == 8
 
 
 def _dumps(folder, train, test):

@@ -217,10 +217,10 @@ class Categorizer:
     def _open_encoders(self, source: Source, products: pl.DataFrame) -> ProductEncoders:
         """The encoders that the model's views need for a catalogue; pictures that are not there need none."""
         recipe = self.recipe
-        for name in ("encoder", "pictures"):
-            if name not in self.views_.dense:
+        wanted = not {"pictures", "pixels"}.isdisjoint(self.views_.dense)
+        for name, used in (("encoder", "encoder" in self.views_.dense), ("pictures", wanted)):
+            if not used:
                 recipe = replace(recipe, **{name: replace(getattr(recipe, name), encoder="none")})
-        wanted = "pictures" in self.views_.dense
         pictures = open_pictures(source, products, recipe.pictures.folder) if wanted else None
         encoders = ProductEncoders(recipe, self.views_.fields, pictures, VectorCache())
         encoders.check(self.marks_)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shelfwise.catalogue.pictures import Picture, decode
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_PICTURE", "NO_TEXT", "Encoded", "encode_pictures", "encode_texts"]
 
+_NAME = "\0"  # stands for a picture's name in reasons
 NO_TEXT, NO_PICTURE = "no text", "no picture"
 _TEXTS_AHEAD = 64  # batches whose texts are sorted by length together
 
@@ -102,7 +104,11 @@ def encode_pictures(
     def prepare(rows: Sequence[int]) -> list[Any]:
         return [_prepared(work.runner, pictures[row], keys[row]) for row in rows]
 
-    return work.done(keys, reasons, lambda rows: _slices(rows, work.runner.batch), prepare)
+    done = work.done(keys, reasons, lambda rows: _slices(rows, work.runner.batch), prepare)
+    # The same bytes are decoded once, under whatever name: each row is told its own.
+    named = zip(done.reasons, pictures, strict=True)
+    told = tuple(why.replace(_NAME, one.name) if why and one is not None else why for why, one in named)
+    return replace(done, reasons=told)
 
 
 def _picture_key(picture: Picture | None, row: int, reasons: list[str | None]) -> bytes | None:
@@ -124,12 +130,12 @@ def _prepared(runner: BatchedEncoder[Image, Any], picture: Picture | None, key: 
     try:
         data = picture.read()
         if key_of(data) != key:
-            return Failed(f"{picture.name} changed while it was being read")
-        return runner.prepare([decode(data, picture.name, size_hint=size)])[0]
+            return Failed(f"{_NAME} changed while it was being read")
+        return runner.prepare([decode(data, _NAME, size_hint=size)])[0]
     except PictureError as error:
         return Failed(str(error))
     except MemoryError:
-        return Failed(f"{picture.name} does not fit into memory")
+        return Failed(f"{_NAME} does not fit into memory")
 
 
 def _slices(rows: list[int], size: int) -> Iterator[list[int]]:

@@ -84,4 +84,6 @@ class TextFeatures:
     def _texts(self, products: pl.DataFrame, block: str) -> list[list[str]]:
         if block == "ngrams":
             return [products[field].to_list() for field in self.fields]
+        if not self._joined:
+            return [[""] * products.height]
         return [products.select(pl.concat_str(self._joined, separator="\n")).to_series().to_list()]

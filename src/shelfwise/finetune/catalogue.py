@@ -29,6 +29,8 @@ from shelfwise.lesson import Training, open_pictures, read_lesson
 from shelfwise.recipe import Recipe
 
 _NONE = ("", "none")
+_CALIBRATED = 200
+"""Rows that calibration should have at least."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,10 @@ def with_finetuned(recipe: Recipe, folder: Path) -> Recipe:
 def _hold_out(
     groups: np.ndarray[Any, np.dtype[np.int64]], recipe: Recipe
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which rows the encoder must not see, bool [rows]: a tenth to a fifth, whole groups."""
-    share = min(max(recipe.decision.rows / max(len(groups), 1), 0.1), 0.2)
+    """Which rows the encoder must not see, bool [rows]: a tenth to a fifth, more of very few; whole groups."""
+    rows = max(len(groups), 1)
+    share = min(max(recipe.decision.rows / rows, 0.1), 0.2)
+    share = max(share, min(_CALIBRATED / rows, 0.4))  # with fewer, no view but text could be given a say
     rank = np.random.default_rng(recipe.seed).permutation(int(groups.max()) + 1)
     held: np.ndarray[Any, np.dtype[np.bool_]] = rank[groups] < share * len(rank)
     return held
