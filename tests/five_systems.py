@@ -1,7 +1,7 @@
 """Small catalogues in the very formats that users bring, and encoders of a few thousand numbers for them.
 
-A word of a product's text names its category, in one of many ways of which only an encoder knows that they mean
-the same; its picture has the category's colour, nine times in ten.
+A word of a product's text names its category, in one of many ways; only an encoder knows that they mean the
+same; its picture has the category's colour, nine times in ten.
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ def test_a_file_is_read_and_goes_before_a_built_in_recipe(tmp_path, monkeypatch)
 
 
 def test_a_missing_file_names_the_recipes_that_there_are(tmp_path):
-    with pytest.raises(RecipeError, match=r"cannot read the recipe .*gone\.toml.*large, noisy-export, pictures, shoe-shop"):
+    with pytest.raises(
+        RecipeError, match=r"cannot read the recipe .*gone\.toml.*large, noisy-export, pictures, shoe-shop"
+    ):
         Recipe.read(tmp_path / "gone.toml")
 
 

@@ -34,8 +34,10 @@ FAMILIES = {
     "ResNet": ({"embedding_size": 8, "hidden_sizes": [8, 12], "depths": [1, 1], "layer_type": "basic"}, 12),
     "ConvNext": ({"hidden_sizes": [8, 8, 8, 12], "depths": [1, 1, 1, 1]}, 12),
     "MobileNetV2": ({"depth_multiplier": 0.1}, None),
-    "EfficientNet": ({"width_coefficient": 0.1, "depth_coefficient": 0.1, "hidden_dim": 128,
-    "initializer_range": 1.0}, 128),
+    "EfficientNet": (
+        {"width_coefficient": 0.1, "depth_coefficient": 0.1, "hidden_dim": 128, "initializer_range": 1.0},
+        128,
+    ),
 }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from shelfwise.catalogue.read import Source
 from shelfwise.decide.decision import Decision, Record
-from shelfwise.decide.fusion import Fusion, fit_fusion
+from shelfwise.decide.fusion import ENOUGH, Fusion, fit_fusion
 from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.errors import LabelError, PromiseError
 from shelfwise.lesson import Lesson, Training, read_lesson
@@ -157,6 +157,11 @@ def _account(report: Training, lesson: Lesson, decision: Decision, recipe: Recip
         "levels": [round(float(level.mean()), 5) for level in record.chain_right.T],
         "mean_confidence": round(float(record.confidence.mean()), 5),
     }
+    for name in sorted(set(lesson.dense) - set(decision.fusion.factors)):
+        report.notes.append(
+            f"the view {name!r} has no say: it made no more of the held-out answers right, or fewer than "
+            f"{ENOUGH} of them were of products that it knows anything of."
+        )
     report.promises = [prepare_promise(decision, asked) for asked in recipe.decision.promises]
     if report.singletons:
         report.notes.append(

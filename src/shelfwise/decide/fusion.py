@@ -32,7 +32,7 @@ FACTORS = (ENCODER, "pictures", "pixels", "table")
 _TOGETHER = ((ENCODER, TEXT), ("pixels", "pictures"), ("pictures", "pixels"))
 """The first reads what the second reads, and never speaks without it."""
 _FLOOR = np.float32(0.005)
-_ENOUGH = 50
+ENOUGH = 50
 """Out-of-fold rows on which the exponents of a set of members can be fitted."""
 _WORTH = 0.0005
 """A factor stays in a set when it makes at least that share of its out-of-fold answers right."""
@@ -172,7 +172,7 @@ def _fit_sets(
             if any(one in chosen and other in names and other not in chosen for one, other in _TOGETHER):
                 continue
             rows = np.flatnonzero(np.logical_and.reduce([heard_by[name] for name in chosen]))
-            if len(rows) < _ENOUGH:
+            if len(rows) < ENOUGH:
                 continue
             rows = rows[sample_rows(len(rows), next(iter(scores.values())).shape[1] * size)]
             part = _rows_of(scores, views, rows)

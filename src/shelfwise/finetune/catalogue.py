@@ -142,7 +142,7 @@ def with_finetuned(recipe: Recipe, folder: Path) -> Recipe:
 def _hold_out(
     groups: np.ndarray[Any, np.dtype[np.int64]], recipe: Recipe
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which rows the encoder must not see, bool [rows]: a tenth to a fifth, more of very few; whole groups."""
+    """Which rows the encoder must not see, bool [rows]: a tenth to a fifth, more of few; whole groups."""
     rows = max(len(groups), 1)
     share = min(max(recipe.decision.rows / rows, 0.1), 0.2)
     share = max(share, min(_CALIBRATED / rows, 0.4))  # with fewer, no view but text could be given a say
