@@ -150,6 +150,7 @@ def evaluate(
     tracker = open_trackers(track, lambda note: click.echo(note, err=True))
     categorizer = shelfwise.load(resolve_model(model))
     categorizer.recipe = options.with_encoders(categorizer.recipe, images, text_encoder, image_encoder)
+    _mind_pictures(categorizer)
     outcome = shelfwise.judge(categorizer, catalogue, split=split, promise=promise)
     scores = shelfwise.score(outcome, seed=seed or 0)
     title = f"{model} on {catalogue}"
@@ -221,6 +222,7 @@ def predict(
     categorizer.recipe = replace(
         options.with_encoders(categorizer.recipe, images, text_encoder, image_encoder), threads=threads or 0
     )
+    _mind_pictures(categorizer)
     with terminal.counting_rows(source.rows) as notify:
         written = categorizer.predict_to_file(source, output, asked, split=split, notify_rows=notify)
     if as_json:
@@ -307,6 +309,13 @@ def search(
     told = None if as_json else lambda trial: show_trial(console, trial)
     found = look(catalogue, settings, space, SearchOptions(folder=output, **budget), notify=told)
     terminal.write_json(found.to_dict()) if as_json else show_search(console, found, output)
+
+
+def _mind_pictures(model: shelfwise.Categorizer) -> None:
+    """Tell where pictures are looked for, if the model listens to them and no folder was given."""
+    if {"pictures", "pixels"} & set(model.views_.dense) and not model.recipe.pictures.folder:
+        told = "This model looks at pictures, too. Without --images they are taken from the catalogue itself"
+        click.echo(f"{told}, or from beside it.", err=True)
 
 
 main.add_command(encoders.finetune)
