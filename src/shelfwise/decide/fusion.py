@@ -34,7 +34,7 @@ _TOGETHER = ((ENCODER, TEXT), ("pixels", "pictures"), ("pictures", "pixels"))
 _FLOOR = np.float32(0.005)
 ENOUGH = 50
 """Out-of-fold rows on which the exponents of a set of members can be fitted."""
-_WORTH = 0.0005
+_WORTH = 0.0003
 """A factor stays in a set when it makes at least that share of its out-of-fold answers right."""
 
 Scores = Mapping[str, NDArray[np.float32]]
@@ -163,7 +163,7 @@ def fit_fusion(scores: Scores, speaks: Speaks, y: NDArray[np.int32], prior: NDAr
 def _fit_sets(
     pool: Pool | None, scores: Scores, heard_by: Speaks, y: NDArray[np.int32]
 ) -> dict[str, Exponents]:
-    """Exponents of every set of members; a larger set has to be better than those within it."""
+    """Exponents of every set of members that can speak together."""
     fitted: dict[str, Exponents] = {}
     names = sorted(heard_by)
     views = [*(pool.views if pool else ()), *(name for name in names if name != TEXT)]
@@ -177,8 +177,7 @@ def _fit_sets(
             rows = rows[sample_rows(len(rows), next(iter(scores.values())).shape[1] * size)]
             part = _rows_of(scores, views, rows)
             problem = _SetProblem({name: _logs(name, pool, part) for name in chosen}, y[rows])
-            within = [fitted[key] for key in map(_key, combinations(chosen, size - 1)) if key in fitted]
-            fitted[_key(chosen)] = problem.solve(within)
+            fitted[_key(chosen)] = problem.solve()
     return fitted
 
 
@@ -189,20 +188,34 @@ class _SetProblem:
     logs: dict[str, NDArray[np.float32]]
     y: NDArray[np.int32]
 
-    def solve(self, within: Sequence[Exponents]) -> Exponents:
+    def solve(self) -> Exponents:
         """Exponents of most right answers, scaled so that the mean confidence is the share of right answers.
 
-        `within`: solutions of the sets with one member less; the best of them stands unless it is beaten.
+        Every part of the set is tried as well, and the best stands unless more members beat it.
         """
-        names = list(self.logs)
-        found = dict.fromkeys(names, 1.0)
-        if len(names) > 1:
-            found = self._climb(self._descend())
-            best = max(within, key=self._right, default=None)
-            if best is not None and self._right(found) < self._right(best) + _WORTH:
-                found = dict(best)
+        found = self._best({})
         scale = calibrate(self._mixed(found), self.y)
         return {name: round(value * scale, 5) for name, value in found.items() if value > 0}
+
+    def _best(self, known: dict[str, Exponents]) -> Exponents:
+        """Exponents of the set or of a part of it; `known`: those that have been found for parts already."""
+        key = _key(list(self.logs))
+        if key not in known:
+            known[key] = dict.fromkeys(self.logs, 1.0) if len(self.logs) == 1 else self._choose(known)
+        return known[key]
+
+    def _choose(self, known: dict[str, Exponents]) -> Exponents:
+        parts = [
+            _SetProblem({other: logs for other, logs in self.logs.items() if other != name}, self.y)._best(
+                known
+            )
+            for name in self.logs
+        ]
+        start = self._descend()
+        total = float(start.sum())
+        even = {name: float(value) / total for name, value in zip(self.logs, start, strict=True)}
+        whole, part = max((self._climb(start), even), key=self._right), max(parts, key=self._right)
+        return whole if self._right(whole) >= self._right(part) + _WORTH else part
 
     def _descend(self) -> NDArray[np.float64]:
         """Exponents [members] of least log loss."""
@@ -248,7 +261,13 @@ class _SetProblem:
         return mixed
 
     def _right(self, exponents: Exponents) -> float:
-        return float((self._mixed(exponents).argmax(axis=1) == self.y).mean())
+        """The true category's mean probability at twice the sharpness that calibrates.
+
+        Near the share of right answers, but smooth: a close call counts half, whichever way it falls.
+        """
+        mixed = self._mixed(exponents)
+        p = softmax(mixed, 2 * calibrate(mixed.copy(), self.y))
+        return float(p[np.arange(len(self.y)), self.y].mean(dtype=np.float64))
 
 
 def _logs(name: str, pool: Pool | None, scores: Scores) -> NDArray[np.float32]:
