@@ -108,7 +108,7 @@ def test_every_view(tmp_path):
     new = five_systems.dump(fresh, [20] * 8, seed=9)
     scores = run("evaluate", "model", new, "--images", fresh / "images")
     assert scores["accuracy"] > 0.8
-    assert {"encoder", "pictures", "pixels", "table"} <= scores["by_view"].keys()
+    assert {"encoder", "pictures", "table"} <= scores["by_view"].keys()
     for view in ("encoder", "pictures", "table"):
         assert scores["by_view"][view]["accuracy"] > 0.2, view  # by chance: 1 in 8
 
