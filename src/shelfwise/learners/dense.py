@@ -116,6 +116,7 @@ class DenseLearner:
         """Raise ModelError unless the restored arrays fit each other."""
         width = self.width_
         sound = self.sizes_.shape == (self.classes_,) and bool((self.sizes_ >= 0).all())
+        sound = sound and 0 <= float(self.share_) <= 1
         if self.projection_ is not None:
             weights = self.projection_.weights_
             sound = sound and weights.ndim == 2 and len(weights) == width
