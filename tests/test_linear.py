@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from shelfwise.learners.linear import LinearLearner, _ActiveSet
+from shelfwise.learners.linear import LinearLearner, _Weights
 
 
 def texts_like(
@@ -193,29 +193,53 @@ def test_batches_do_not_change_a_bit(problem, fitted, batch):
     assert np.concatenate(parts).tobytes() == whole.tobytes()
 
 
-# -- the active set ------------------------------------------------------------------------------------------
+# -- starting from what is known -----------------------------------------------------------------------------
 
 
-def test_new_rivals_keep_the_dual_variables_of_the_old():
-    y = np.array([1, 0, 1, 2], np.int32)
-    own = _ActiveSet.of_own_rows(y, 3)
-    assert own.rows.tolist() == [1, 0, 2, 3]
-    solved = _ActiveSet(own.rows, np.array([0.1, 0.2, 0.3, 0.4], np.float32), own.starts, own.positives)
-
-    # class 0 meets row 3; class 2 meets rows 2 and 0; a known pair (class 1, row 0) comes again
-    more = solved.with_rivals(np.array([2 * 4 + 2, 0 * 4 + 3, 1 * 4 + 0, 2 * 4 + 0]), y)
-
-    duals = [
-        dict(zip(more.rows[a:b].tolist(), np.round(more.alphas[a:b].astype(float), 3).tolist(), strict=True))
-        for a, b in pairwise(more.starts.tolist())
-    ]
-    assert duals == [{1: 0.1, 3: 0.0}, {0: 0.2, 2: 0.3}, {3: 0.4, 0: 0.0, 2: 0.0}]
-    firsts = [more.rows[a : a + p].tolist() for a, p in zip(more.starts, more.positives, strict=False)]
-    assert firsts == [[1], [0, 2], [3]]  # a class's own rows come first
+def test_a_fit_from_a_part_ends_where_a_fit_from_nothing_does(problem):
+    X, y = problem
+    part = np.flatnonzero(np.arange(len(y)) % 5 != 0)
+    tested, truth = texts_like(1000, 40, seed=1, own=0.4)
+    cold = LinearLearner().fit(X, y, 40)
+    support = LinearLearner().fit(X[part], y[part], 40).support_
+    warm = LinearLearner().fit(X, y, 40, support.renumbered(part))
+    assert np.corrcoef(cold.scores(tested).ravel(), warm.scores(tested).ravel())[0, 1] > 0.99
+    right = [(learner.scores(tested).argmax(axis=1) == truth).mean() for learner in (cold, warm)]
+    assert right[1] > right[0] - 0.02
 
 
-@pytest.mark.parametrize("parts", [1, 2, 64])
-def test_runs_cover_all_classes_in_order(parts):
-    active = _ActiveSet.of_own_rows(np.repeat(np.arange(7, dtype=np.int32), [1, 50, 1, 1, 3, 0, 9]), 9)
-    runs = active.runs(parts)
-    assert [c for run in runs for c in run] == list(range(9))
+def test_a_class_that_the_start_knows_nothing_of_meets_its_rivals(problem):
+    X, y = problem
+    part = np.flatnonzero(y >= 10)
+    support = LinearLearner().fit(X[part], y[part], 40).support_
+    warm = LinearLearner().fit(X, y, 40, support.renumbered(part))
+    tested, truth = texts_like(1000, 40, seed=1, own=0.4)
+    said = warm.scores(tested).argmax(axis=1)
+    new = truth < 10
+    assert (said[new] == truth[new]).mean() > 0.75
+    assert (said[~new] < 10).mean() < 0.1  # a class that had met no rivals would claim the products of others
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_do_not_change_a_bit_of_a_fit_from_a_start(problem, fitted, threads):
+    fits = [LinearLearner(threads=n).fit(*problem, 40, fitted.support_) for n in (1, threads)]
+    assert bits_of(fits[0]) == bits_of(fits[1])
+
+
+# -- the form that is kept -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [3, 16, 17, 40])
+def test_features_of_many_classes_score_as_those_of_few(classes):
+    """A row of one feature scores its weights, whether they lie dense in tiles or one by one."""
+    rng = np.random.default_rng(classes)
+    weights = rng.normal(size=(classes, 30)).astype(np.float32)
+    weights[:, 20:] *= rng.random((classes, 10)) < 1.5 / classes  # weighed by one or two classes
+    weights[0, 20:] = 1.0
+    learner = LinearLearner(smallest=0)
+    matrix = sparse.csr_matrix(weights)
+    bias = np.zeros(classes, np.float32)
+    learner._keep(_Weights(matrix.indices, matrix.data, np.diff(matrix.indptr).astype(np.int64), bias, 30))
+    np.testing.assert_allclose(weights_of(learner, 30).T, weights, atol=0.03)
+    X = sparse.csr_matrix(rng.random((5, 30)).astype(np.float32))
+    np.testing.assert_allclose(margins_of(learner, X), X @ weights.T, atol=0.4)

@@ -20,6 +20,7 @@ from shelfwise.decide.decision import Decision, Record
 from shelfwise.decide.fusion import ENOUGH, Fusion, fit_fusion
 from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.errors import LabelError, PromiseError
+from shelfwise.learners.active_set import Support
 from shelfwise.lesson import Lesson, Training, read_lesson
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import score_in_blocks
@@ -70,16 +71,18 @@ def train(
     clock.begin("read")
     lesson = read_lesson(source, recipe, split, report, notify)
     clock.begin("folds")
-    scores, tested = _score_out_of_fold(lesson, recipe, threads)
+    held = _score_out_of_fold(lesson, recipe, threads)
+    scores, tested = held.scores, held.rows
     clock.begin("decision")
     sizes = np.bincount(lesson.y, minlength=len(lesson.taxonomy.labels))
     prior = (sizes / sizes.sum()).astype(np.float32)
     fusion = fit_fusion(scores.by_view, scores.speaks, lesson.y[tested], prior)
     decision = _decide(fusion, scores, lesson, tested, recipe)
-    del scores
+    start = held.supports
+    del held, scores
     clock.begin("learn")
     views = Views(recipe, lesson.fields, threads, lesson.dense)
-    views.fit(lesson.products, lesson.y, lesson.taxonomy.departments, fusion.views)
+    views.fit(lesson.products, lesson.y, lesson.taxonomy.departments, fusion.views, start)
     clock.begin("")
     report.timings |= views.timings_
     kept = lesson.products.select("product_id", "title")[views.neighbour_rows_.tolist()]
@@ -87,8 +90,17 @@ def train(
     return Trained(lesson, views, decision, kept, report, sizes.astype(np.int64))
 
 
-def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> tuple[ViewScores, NDArray[np.int64]]:
-    """Scores of rows by views that never saw them or their near-duplicates, and which rows they are.
+@dataclass(frozen=True)
+class _HeldOut:
+    """Scores of rows by views that never saw them, which rows they are, and what those views found."""
+
+    scores: ViewScores
+    rows: NDArray[np.int64]
+    supports: dict[str, Support]
+
+
+def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> _HeldOut:
+    """Scores of rows by views that never saw them or their near-duplicates.
 
     Whole groups are dealt into folds at random, categories regardless: a category whose products all fall
     into one fold is then unknown to that fold's model, just as a new category is unknown to the final one.
@@ -101,15 +113,16 @@ def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> tuple[Vi
     fold = fold_of_group[lesson.groups]
     parts: list[ViewScores] = []
     tested: list[NDArray[np.int64]] = []
+    supports: dict[str, Support] = {}
     for number in range(deal):
         inside = np.flatnonzero(fold == number)
         rest = np.flatnonzero(fold != number)
         if len(inside) == 0 or len(np.unique(lesson.y[rest])) < 2:
             continue
-        views = Views(recipe, lesson.fields, threads, lesson.dense)
-        views.fit(lesson.products[rest], lesson.y[rest], lesson.taxonomy.departments)
+        views = _learn(lesson, rest, recipe, threads)
         parts.append(score_in_blocks(views, lesson.products[inside], threads))
         tested.append(inside)
+        supports = views.supports(rest)
         if sum(map(len, tested)) >= 0.7 * recipe.decision.rows:
             break
     if not parts:
@@ -117,19 +130,22 @@ def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> tuple[Vi
             f"{rows} products with a category make {len(fold_of_group)} groups of near-duplicates: too few "
             "to hold any back for calibration. More labelled products that differ are needed."
         )
-    return ViewScores.joined(parts), np.concatenate(tested)
+    return _HeldOut(ViewScores.joined(parts), np.concatenate(tested), supports)
 
 
-def _score_unseen(
-    lesson: Lesson, unseen: NDArray[np.bool_], recipe: Recipe, threads: int
-) -> tuple[ViewScores, NDArray[np.int64]]:
+def _score_unseen(lesson: Lesson, unseen: NDArray[np.bool_], recipe: Recipe, threads: int) -> _HeldOut:
     """As out of fold, where an encoder was fine-tuned: on the rows that it has not seen, and no others."""
     inside, rest = np.flatnonzero(unseen), np.flatnonzero(~unseen)
     if len(np.unique(lesson.y[rest])) < 2:
         raise LabelError("the products that the fine-tuned encoder was trained on are of one category only")
+    views = _learn(lesson, rest, recipe, threads)
+    scores = score_in_blocks(views, lesson.products[inside], threads)
+    return _HeldOut(scores, inside, views.supports(rest))
+
+
+def _learn(lesson: Lesson, rows: NDArray[np.int64], recipe: Recipe, threads: int) -> Views:
     views = Views(recipe, lesson.fields, threads, lesson.dense)
-    views.fit(lesson.products[rest], lesson.y[rest], lesson.taxonomy.departments)
-    return score_in_blocks(views, lesson.products[inside], threads), inside
+    return views.fit(lesson.products[rows], lesson.y[rows], lesson.taxonomy.departments)
 
 
 def _decide(

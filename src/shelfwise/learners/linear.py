@@ -6,8 +6,9 @@ SVM"). Visiting every row for every class is what makes that slow with thousands
 visits are to rows that the class already keeps far away. So it works on an active set (the idea of cutting
 planes; compare teacher-forced and matcher-aware negatives in PECOS, Yu et al. 2022, arXiv:2010.05878): class
 centroids name the first rivals of each row, the problem is solved on those, the solution names the next
-rivals, and it is solved again from where it stood. Small weights are dropped and the rest kept in half
-precision: a model is a few million weights.
+rivals, and it is solved again from where it stood. A fit can also start from what an earlier one found on
+some of the rows (`Support`); that takes a third of the time. Small weights are dropped and the rest kept in
+half precision: a model is a few million weights.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shelfwise.learners import linear_kernels as kernels
+from shelfwise.learners.active_set import ActiveSet, Support
+from shelfwise.learners.lanes import LANES
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -43,7 +45,9 @@ _HEAVY_SHARE = 12
 """Features that at least one in so many classes weighs lie dense."""
 _CENTROID_ROWS = 64
 _CENTROID_FEATURES = 2048
-_ROUNDS = (Round(0.05, 16, 3), Round(-0.8, 32, 3), Round(-0.8, 32, 3))
+_SCORED_ROWS = 512
+_ROUNDS: tuple[Round, ...] = (Round(0.05, 16, 3), Round(-0.8, 32, 3), Round(-0.8, 0, 3))
+_ROUNDS_FROM_START: tuple[Round, ...] = (Round(-0.8, 32, 3), Round(-0.8, 0, 2))
 
 
 class LinearLearner:
@@ -56,8 +60,9 @@ class LinearLearner:
     threads: for fitting; classes and rows are shared among that many, and the result does not depend on it.
 
     After fitting: `posts_` int64 [features + 1], `classes_` int32 and `weights_` float32 (values that float16
-    can hold), the weights by feature; `heavy_` int8 [heavy, classes] and `scales_` float32 [heavy], those of
-    the features `heavy_features_` int32; `bias_` float32 [classes].
+    can hold), the weights by feature; `heavy_` int8 [tiles, heavy, 16] and `scales_` float32
+    [heavy], those of the features `heavy_features_` int32; `bias_` float32 [classes]; `support_`, from which
+    another fit can start (not stored with a model).
 
     """
 
@@ -66,25 +71,45 @@ class LinearLearner:
         self.smallest = smallest
         self.threads = threads
 
-    def fit(self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> LinearLearner:
-        """Learn from rows float32 [rows, features] of codes y [rows] < `classes`; a class may have no row."""
+    def fit(
+        self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int, start: Support | None = None
+    ) -> LinearLearner:
+        """Learn from rows float32 [rows, features] of codes y [rows] < `classes`; a class may have no row.
+
+        `start`: what a fit on some of these rows found, in numbers of these rows; its features and its cost
+        may have been others.
+        """
         y = np.array(y, np.int32)  # a copy: read-only arrays would be one more type to compile for
-        active = _ActiveSet.of_own_rows(y, classes)
         squares = np.concatenate([_squares(X[run.start : run.stop]) for run in _runs(len(y), 50_000)])
-        self._keep(_centroids(X, y, classes), np.zeros(classes, np.float32))
-        for number, step in enumerate(_ROUNDS):
-            if number < len(_ROUNDS) - 1:
-                active = active.with_rivals(self._rivals(X, y, step), y)
-            weights, bias = self._solve(X, squares, active, step.passes)
-            self._keep(weights, bias)
+        if start is None:
+            active, rounds = ActiveSet.of_own_rows(y, classes), _ROUNDS
+            self._keep(_Weights.of(_centroids(X, y, classes)))
+        else:
+            active, rounds = ActiveSet.of_support(start, y, classes), _ROUNDS_FROM_START
+            known = self._solve(X, squares, active, 0)
+            self._keep(known.with_centroids(_centroids(X, y, classes), np.diff(start.starts) == 0))
+        for step in rounds:
+            if step.rivals:
+                rivals, found = self._rivals(X, y, step)
+                active = active.with_rivals(rivals, found)
+                del rivals, found
+            weights = self._solve(X, squares, active, step.passes)
+            if step.rivals or step is rounds[-1]:
+                self._keep(weights)
+        self.support_ = active.support()
         return self
 
     def scores(self, X: sparse.csr_matrix) -> NDArray[np.float32]:
         """Margins + 1, float32 [rows, classes]: about 2 on the right class, else 0; on the calling thread."""
-        out = np.empty((X.shape[0], len(self.bias_)), np.float32)
+        return self._score(X.indptr.astype(np.int64, copy=False), X, self.bias_ + np.float32(1))
+
+    def _score(
+        self, indptr: NDArray[np.int64], X: sparse.csr_matrix, bias: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        out = np.empty((len(indptr) - 1, len(bias)), np.float32)
         kernels.score_rows(
-            X.indptr.astype(np.int64, copy=False), X.indices, X.data, self.posts_, self.classes_,
-            self.weights_, self._heavy_of, self.heavy_, self.scales_, self.bias_ + np.float32(1), out,
+            indptr, X.indices, X.data, self.posts_, self.classes_, self.weights_, self._heavy_of, self.heavy_,
+            self.scales_, bias, out,
         )  # fmt: skip
         return out
 
@@ -96,7 +121,7 @@ class LinearLearner:
             "classes": self.classes_.astype(narrow),
             "weights": self.weights_.astype(np.float16),
             "heavy_features": self.heavy_features_,
-            "heavy": self.heavy_,
+            "heavy": _untiled(self.heavy_, len(self.bias_)),
             "scales": self.scales_,
             "bias": self.bias_,
         }
@@ -107,7 +132,7 @@ class LinearLearner:
         self.classes_ = tensors["classes"].astype(np.int32)
         self.weights_ = tensors["weights"].astype(np.float32)
         self.heavy_features_ = tensors["heavy_features"].astype(np.int32)
-        self.heavy_ = tensors["heavy"].astype(np.int8)
+        self.heavy_ = _tiled(tensors["heavy"].astype(np.int8))
         self.scales_ = tensors["scales"].astype(np.float32)
         self.bias_ = tensors["bias"].astype(np.float32)
         self._heavy_of = np.full(len(self.posts_) - 1, -1, np.int32)
@@ -122,60 +147,56 @@ class LinearLearner:
         """
         return (self.cost * (1 + 7 / np.sqrt(np.maximum(positives, 1)))).astype(np.float32)
 
-    def _keep(self, weights: sparse.csr_matrix, bias: NDArray[np.float32]) -> None:
+    def _keep(self, learned: _Weights) -> None:
         """Store the weights by feature, rounded as in the model folder, so that saving loses nothing.
 
         Most of the work of scoring is on features that many classes weigh. Those are laid out dense in 8 bits
         with one scale a feature: a quarter of the memory to fetch, and whole vectors to add. The rest stays
         sparse in 16 bits.
         """
-        classes = len(bias)
-        by_feature = weights.tocsc()
-        sizes = np.diff(by_feature.indptr)
+        classes = len(learned.bias)
+        sizes = np.bincount(learned.features, minlength=learned.width)
         heavy = np.flatnonzero(sizes * _HEAVY_SHARE >= classes)
         most = max(_HEAVY_BYTES // classes, 1)
         if len(heavy) > most:
             heavy = np.sort(heavy[np.argsort(-sizes[heavy], kind="stable")[:most]])
         place = np.full(len(sizes), -1, np.int32)
         place[heavy] = np.arange(len(heavy), dtype=np.int32)
-        row = np.repeat(place, sizes)
-        dense = row >= 0
-        values = by_feature.data.astype(np.float32)
+        sizes[heavy] = 0
+        self.posts_ = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self.classes_ = np.empty(self.posts_[-1], np.int32)
+        weights = np.empty(self.posts_[-1], np.float32)
         self.scales_ = np.zeros(len(heavy), np.float32)
-        np.maximum.at(self.scales_, row[dense], np.abs(values[dense]) / np.float32(127))
-        self.heavy_ = np.zeros((len(heavy), classes), np.int8)
-        self.heavy_[row[dense], by_feature.indices[dense]] = np.rint(values[dense] / self.scales_[row[dense]])
+        self.heavy_ = np.zeros((-(-classes // LANES), len(heavy), LANES), np.int8)
+        kernels.lay_out(
+            learned.features, learned.weights, learned.sizes, place, self.posts_.copy(), self.classes_,
+            weights, self.scales_, self.heavy_,
+        )  # fmt: skip
+        self.weights_ = weights.astype(np.float16).astype(np.float32)
         self.heavy_features_ = heavy.astype(np.int32)
-        self.posts_ = np.concatenate([[0], np.cumsum(np.where(place >= 0, 0, sizes))]).astype(np.int64)
-        self.classes_ = by_feature.indices[~dense].astype(np.int32)
-        self.weights_ = values[~dense].astype(np.float16).astype(np.float32)
-        self.bias_ = bias
+        self.bias_ = learned.bias
         self._heavy_of = place
 
-    def _rivals(self, X: sparse.csr_matrix, y: NDArray[np.int32], step: Round) -> NDArray[np.int64]:
-        """Pairs (class, row) of rivals as class * rows + row."""
-        rows, classes = X.shape[0], len(self.bias_)
-        most = min(step.rivals, classes)
+    def _rivals(
+        self, X: sparse.csr_matrix, y: NDArray[np.int32], step: Round
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The rivals of each row's class, int32 [rows, most], and how many of them there are [rows]."""
+        rows = X.shape[0]
+        most = min(step.rivals, len(self.bias_))
         indptr = X.indptr.astype(np.int64, copy=False)
+        rivals, found = np.empty((rows, most), np.int32), np.empty(rows, np.int32)
 
-        def find(run: range) -> NDArray[np.int64]:
-            rivals = np.empty((len(run), most), np.int32)
-            found = np.empty(len(run), np.int32)
-            kernels.find_rivals(
-                indptr, X.indices, X.data, run.start, y, self.posts_, self.classes_, self.weights_,
-                self._heavy_of, self.heavy_, self.scales_, self.bias_, np.float32(step.above), most, rivals,
-                found,
-            )  # fmt: skip
-            named = np.arange(most) < found[:, None]
-            row = np.broadcast_to(np.arange(run.start, run.stop, dtype=np.int64)[:, None], rivals.shape)
-            pairs: NDArray[np.int64] = rivals[named].astype(np.int64) * rows + row[named]
-            return pairs
+        def find(run: range) -> None:
+            here = slice(run.start, run.stop)
+            scores = self._score(indptr[run.start : run.stop + 1], X, self.bias_)
+            kernels.pick_rivals(scores, y[here], np.float32(step.above), rivals[here], found[here])
 
-        return np.concatenate(self._share(find, _runs(rows, 1024)))
+        self._share(find, _runs(rows, _SCORED_ROWS))
+        return rivals, found
 
     def _solve(
-        self, X: sparse.csr_matrix, squares: NDArray[np.float32], active: _ActiveSet, passes: int
-    ) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+        self, X: sparse.csr_matrix, squares: NDArray[np.float32], active: ActiveSet, passes: int
+    ) -> _Weights:
         classes = len(active.positives)
         costs = self.costs(active.positives)
         bias = np.full(classes, -1, np.float32)
@@ -190,12 +211,13 @@ class LinearLearner:
             return features, weights, sizes
 
         parts = self._share(solve, active.runs(64))
-        starts = np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, _, sizes in parts]))])
-        matrix = sparse.csr_matrix((classes, X.shape[1]), dtype=np.float32)
-        matrix.indices = np.concatenate([features for features, _, _ in parts])
-        matrix.data = np.concatenate([weights for _, weights, _ in parts])
-        matrix.indptr = starts
-        return matrix, bias
+        return _Weights(
+            np.concatenate([features for features, _, _ in parts]),
+            np.concatenate([weights for _, weights, _ in parts]),
+            np.concatenate([sizes for _, _, sizes in parts]),
+            bias,
+            X.shape[1],
+        )
 
     def _share(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
         if self.threads <= 1:
@@ -205,69 +227,55 @@ class LinearLearner:
 
 
 @dataclass(frozen=True)
-class _ActiveSet:
-    """The rows that each class is solved on, its own first, with their dual variables.
+class _Weights:
+    """Weights class after class: of class c the next `sizes[c]` of `features` int32 and `weights` float32.
 
-    rows int32 and alphas float32, class after class; starts int64 [classes + 1]; positives int64 [classes].
+    `bias`: float32 [classes]; `width`: how many features there are.
     """
 
-    rows: NDArray[np.int32]
-    alphas: NDArray[np.float32]
-    starts: NDArray[np.int64]
-    positives: NDArray[np.int64]
+    features: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    sizes: NDArray[np.int64]
+    bias: NDArray[np.float32]
+    width: int
 
     @staticmethod
-    def of_own_rows(y: NDArray[np.int32], classes: int) -> _ActiveSet:
-        positives = np.bincount(y, minlength=classes).astype(np.int64)
-        rows = np.argsort(y, kind="stable").astype(np.int32)
-        starts = np.concatenate([[0], np.cumsum(positives)])
-        return _ActiveSet(rows, np.zeros(len(rows), np.float32), starts, positives)
+    def of(matrix: sparse.csr_matrix) -> _Weights:
+        bias = np.zeros(matrix.shape[0], np.float32)
+        sizes = np.diff(matrix.indptr).astype(np.int64)
+        return _Weights(matrix.indices.astype(np.int32), matrix.data, sizes, bias, matrix.shape[1])
 
-    def with_rivals(self, pairs: NDArray[np.int64], y: NDArray[np.int32]) -> _ActiveSet:
-        """The set with more (class, row) pairs, as class * rows + row; known ones keep their alphas.
+    def with_centroids(self, centroids: sparse.csr_matrix, missing: NDArray[np.bool_]) -> _Weights:
+        """The same, but the `missing` classes [classes], which have no weights, get their centroids.
 
-        Some classes at a time: sorting needs several times the memory of what is sorted.
+        Their bias makes the cosines that name rivals in a first round do so in a later one.
         """
-        classes = len(self.positives)
-        step = -(-classes // 16)
-        pairs = np.sort(pairs)
-        parts = []
-        for first in range(0, classes, step):
-            last = min(first + step, classes)
-            begin, end = np.searchsorted(pairs, [first * len(y), last * len(y)])
-            parts.append(self._merge(first, last, pairs[begin:end], y))
-        return _ActiveSet(
-            np.concatenate([rows for rows, _, _ in parts]),
-            np.concatenate([alphas for _, alphas, _ in parts]),
-            np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, _, sizes in parts]))]),
-            self.positives,
+        here = np.repeat(missing, np.diff(centroids.indptr))
+        added = np.where(missing, np.diff(centroids.indptr), 0)
+        at = np.repeat(np.cumsum(self.sizes), added)
+        bias = np.where(missing, np.float32(_ROUNDS_FROM_START[0].above - _ROUNDS[0].above), self.bias)
+        return _Weights(
+            np.insert(self.features, at, centroids.indices[here]),
+            np.insert(self.weights, at, centroids.data[here]),
+            self.sizes + added,
+            bias,
+            self.width,
         )
 
-    def _merge(
-        self, first: int, last: int, pairs: NDArray[np.int64], y: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
-        """Rows and dual variables of the classes first..last, and how many each class has; own rows first."""
-        n = len(y)
-        inside = slice(self.starts[first], self.starts[last])
-        owner = np.repeat(np.arange(first, last, dtype=np.int64), np.diff(self.starts[first : last + 1]))
-        known = owner * n + self.rows[inside]
-        known_order = np.argsort(known, kind="stable")
-        if len(known):
-            at = np.searchsorted(known, pairs, sorter=known_order)
-            at[at == len(known)] = 0
-            pairs = pairs[known[known_order[at]] != pairs]
-        every = np.concatenate([known, pairs])
-        alphas = np.concatenate([self.alphas[inside], np.zeros(len(pairs), np.float32)])
-        owner, row = every // n, (every % n).astype(np.int32)
-        order = np.lexsort((row, y[row] != owner, owner))
-        sizes = np.bincount(owner - first, minlength=last - first)
-        return row[order], alphas[order], sizes
 
-    def runs(self, parts: int) -> list[range]:
-        """The classes in runs of about equal work; how they are cut does not touch the result."""
-        cuts = np.searchsorted(self.starts, np.linspace(0, self.starts[-1], parts + 1)[1:-1]).tolist()
-        edges = sorted({0, len(self.positives), *(min(c, len(self.positives)) for c in cuts)})
-        return [range(a, b) for a, b in pairwise(edges)]
+def _tiled(heavy: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Dense weights [heavy, classes] cut into tiles of sixteen classes, [tiles, heavy, 16]."""
+    features, classes = heavy.shape
+    tiles = -(-classes // LANES)
+    padded = np.zeros((features, tiles * LANES), np.int8)
+    padded[:, :classes] = heavy
+    return np.ascontiguousarray(padded.reshape(features, tiles, LANES).transpose(1, 0, 2))
+
+
+def _untiled(heavy: NDArray[np.int8], classes: int) -> NDArray[np.int8]:
+    tiles, features, _ = heavy.shape
+    flat = heavy.transpose(1, 0, 2).reshape(features, tiles * LANES)
+    return np.ascontiguousarray(flat[:, :classes])
 
 
 def _centroids(X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> sparse.csr_matrix:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from shelfwise.features.compiled import compiled, nth_largest
+from shelfwise.learners.lanes import FOUR, LANES, add_four
 
 _LCG = np.int64(6364136223846793005)  # Knuth's MMIX generator: the order of visits needs no better one
 _LCG_STEP = np.int64(1442695040888963407)
@@ -151,73 +152,90 @@ def solve_classes(  # type: ignore[no-untyped-def]
     return features[:used].copy(), weights[:used].copy(), sizes
 
 
-@compiled(inline="always")
-def _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
-    """Scores of row r: features that many classes weigh come from dense rows, added as whole vectors.
+@compiled
+def lay_out(features, values, sizes, place, posts, classes, weights, scales, heavy):  # type: ignore[no-untyped-def]
+    """Turn weights that lie class after class into weights by feature.
 
-    Two of them at a time: that halves the reads and writes of `scores`.
+    `place` int32 [features]: which dense row a feature has, -1: none. Written: dense weights into `heavy`
+    int8 [tiles, heavy, 16] with their `scales`, all others into `classes` and `weights`, those
+    of feature f from posts[f] on; `posts` is used up.
     """
-    for c in range(len(scores)):  # (assigning the slice would compile numpy's messages about shapes)
-        scores[c] = bias[c]
-    waiting, waiting_step = -1, np.float32(0)
-    for k in range(indptr[r], indptr[r + 1]):
-        v = values[k]
-        h = heavy_of[indices[k]]
-        if h >= 0 and waiting < 0:
-            waiting, waiting_step = h, v * scales[h]
-        elif h >= 0:
-            one, two = heavy[waiting], heavy[h]
-            step = v * scales[h]
-            for c in range(len(scores)):
-                scores[c] += waiting_step * np.float32(one[c]) + step * np.float32(two[c])
-            waiting = -1
-        else:
-            for q in range(posts[indices[k]], posts[indices[k] + 1]):
-                scores[classes[q]] += v * weights[q]
-    if waiting >= 0:
-        one = heavy[waiting]
-        for c in range(len(scores)):
-            scores[c] += waiting_step * np.float32(one[c])
+    for k in range(len(features)):
+        h = place[features[k]]
+        if h >= 0:
+            scales[h] = max(scales[h], abs(values[k]) / np.float32(127))
+    k = 0
+    for c in range(len(sizes)):
+        for _ in range(sizes[c]):
+            h = place[features[k]]
+            if h >= 0:
+                heavy[c // LANES, h, c % LANES] = np.int8(np.rint(values[k] / scales[h]))
+            else:
+                at = posts[features[k]]
+                classes[at] = c
+                weights[at] = values[k]
+                posts[features[k]] = at + 1
+            k += 1
 
 
 @compiled
-def find_rivals(  # type: ignore[no-untyped-def]
-    indptr,
-    indices,
-    values,
-    first,
-    own,
-    posts,
-    classes,
-    weights,
-    heavy_of,
-    heavy,
-    scales,
-    bias,
-    above,
-    most,
-    rivals,
-    found,
-):
-    """For each row the classes that score higher than `above`, at most `most` of them, never its own.
+def score_rows(indptr, indices, values, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
+    """Scores float32 [rows, classes] of the rows that `indptr` [rows + 1] names.
 
-    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`, or the row heavy[heavy_of[f]]
-    times its scale. Row r of the output is row first + r of the matrix. Written: rivals int32 [rows, most],
-    found int32 [rows].
+    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`, or dense, heavy[:, heavy_of[f]]
+    times its scale. The dense ones are added for one tile of classes and all rows, then for the next: a tile
+    stays in the caches, where all classes of a feature would have to be fetched anew for each row.
     """
-    scores = np.empty(len(bias), np.float32)
-    over = np.empty(len(bias), np.int32)
-    over_scores = np.empty(len(bias), np.float32)
+    rows, width = scores.shape
+    room = indptr[rows] - indptr[0] + rows * FOUR
+    places = np.zeros(room, np.int32)
+    steps = np.zeros(room, np.float32)
+    ends = np.zeros(rows + 1, np.int64)
+    used = 0
+    for r in range(rows):
+        for c in range(width):  # (assigning the slice would compile numpy's messages about shapes)
+            scores[r, c] = bias[c]
+        for k in range(indptr[r], indptr[r + 1]):
+            v = values[k]
+            h = heavy_of[indices[k]]
+            if h >= 0:
+                places[used] = h
+                steps[used] = v * scales[h]
+                used += 1
+            else:
+                for q in range(posts[indices[k]], posts[indices[k] + 1]):
+                    scores[r, classes[q]] += v * weights[q]
+        used += -used % FOUR  # filled up by steps of 0
+        ends[r + 1] = used
+    sums = np.empty(LANES, np.float32)
+    for t in range(len(heavy)):
+        tile = heavy[t]
+        first = t * LANES
+        for r in range(rows):
+            for c in range(LANES):
+                sums[c] = 0
+            for k in range(ends[r], ends[r + 1], FOUR):
+                add_four(sums, tile, places, steps, k)
+            for c in range(min(LANES, width - first)):
+                scores[r, first + c] += sums[c]
+
+
+@compiled
+def pick_rivals(scores, own, above, rivals, found):  # type: ignore[no-untyped-def]
+    """For each row the classes that score higher than `above`, never its own, as many as `rivals` has room.
+
+    `scores` float32 [rows, classes] is changed. Written: rivals int32 [rows, most], found int32 [rows].
+    """
+    most = rivals.shape[1]
+    over = np.empty(scores.shape[1], np.int32)
+    over_scores = np.empty(scores.shape[1], np.float32)
     for r in range(len(found)):
-        _score(
-            indptr, indices, values, first + r, posts, classes, weights, heavy_of, heavy, scales, bias, scores
-        )
-        scores[own[first + r]] = -np.inf
+        scores[r, own[r]] = -np.inf
         n = 0
-        for c in range(len(scores)):
-            if scores[c] > above:
+        for c in range(scores.shape[1]):
+            if scores[r, c] > above:
                 over[n] = c
-                over_scores[n] = scores[c]
+                over_scores[n] = scores[r, c]
                 n += 1
         bar = np.float32(above)
         ties = n  # how many that are just at the bar find room; those above it all do
@@ -238,7 +256,38 @@ def find_rivals(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def score_rows(indptr, indices, values, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
-    """Scores float32 [rows, classes]."""
-    for r in range(len(scores)):
-        _score(indptr, indices, values, r, posts, classes, weights, heavy_of, heavy, scales, bias, scores[r])
+def merge_rivals(rivals, found, rows, alphas, starts, merged, merged_alphas, merged_starts):  # type: ignore[no-untyped-def]
+    """Add to the rows of each class those that name it as a rival and are not among them yet.
+
+    Class c has rows[starts[c]:starts[c+1]] with `alphas`; they stay first, in their order. Written: the same
+    of all, `merged` with room for every row that is named. Returns how many there are.
+    """
+    classes = len(starts) - 1
+    ends = np.zeros(classes + 1, np.int64)
+    for r in range(len(found)):
+        for k in range(found[r]):
+            ends[rivals[r, k] + 1] += 1
+    for c in range(classes):
+        ends[c + 1] += ends[c]
+    named = np.empty(ends[classes], np.int32)
+    place = ends[:classes].copy()
+    for r in range(len(found)):
+        for k in range(found[r]):
+            named[place[rivals[r, k]]] = r
+            place[rivals[r, k]] += 1
+    stamp = np.zeros(len(found), np.int32)
+    used = np.int64(0)
+    for c in range(classes):
+        mark = np.int32(c + 1)
+        for k in range(starts[c], starts[c + 1]):
+            stamp[rows[k]] = mark
+            merged[used] = rows[k]
+            merged_alphas[used] = alphas[k]
+            used += 1
+        for k in range(ends[c], ends[c + 1]):
+            if stamp[named[k]] != mark:
+                merged[used] = named[k]
+                merged_alphas[used] = 0
+                used += 1
+        merged_starts[c + 1] = used
+    return used

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shelfwise.learners.active_set import Support
 from shelfwise.recipe import Recipe
 from shelfwise.views.dense import DenseView, TableView
 from shelfwise.views.scores import ViewScores
@@ -52,16 +53,17 @@ class Views:
         y: NDArray[np.int32],
         departments: NDArray[np.int32],
         names: Collection[str] | None = None,
+        start: Mapping[str, Support] | None = None,
     ) -> Views:
         """Learn from products (with the columns of their vectors) and their codes y [products].
 
         `departments`: int32 [categories], the department of each category. `names`: the views to learn; None:
-        all that there can be. Neighbours of the text are always kept, as evidence.
+        all that there can be. Neighbours of the text are always kept, as evidence. `start`: see `supports`.
         """
         self.classes = len(departments)
         self.timings_: dict[str, float] = {}
         if self.text is not None:
-            self.text.fit(products, y, departments, names)
+            self.text.fit(products, y, departments, names, start)
             self.timings_ |= self.text.timings_
         self.dense = {name: view for name, view in self.dense.items() if names is None or name in names}
         for name, view in self.dense.items():
@@ -69,6 +71,10 @@ class Views:
             view.fit(products, y, self.classes)
             self.timings_[name] = round(time.perf_counter() - started, 3)
         return self
+
+    def supports(self, rows: NDArray[np.int64]) -> dict[str, Support]:
+        """What a fit on more products can start from; product i of these is rows[i] of those."""
+        return self.text.supports(rows) if self.text is not None else {}
 
     def scores(self, products: pl.DataFrame, names: Sequence[str] | None = None) -> ViewScores:
         """Scores of the products by the asked views (all, if none are named)."""

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from shelfwise.errors import ModelError
 from shelfwise.features.text import TextFeatures
+from shelfwise.learners.active_set import Support
 from shelfwise.learners.linear import LinearLearner
 from shelfwise.learners.neighbours import NeighboursLearner
 from shelfwise.recipe import Recipe
@@ -62,11 +63,13 @@ class TextViews:
         y: NDArray[np.int32],
         departments: NDArray[np.int32],
         names: Collection[str] | None = None,
+        start: Mapping[str, Support] | None = None,
     ) -> TextViews:
         """Learn from products and their codes y [products].
 
         `departments`: int32 [categories], the department of each category, from 0. `names`: the linear views
-        to learn; None: all that there can be. Neighbours are always kept, as evidence.
+        to learn; None: all that there can be. Neighbours are always kept, as evidence. `start`: the support,
+        by view, of views that learned from some of these products, in numbers of these.
         """
         self.classes, self.departments = len(departments), departments.astype(np.int32)
         started = time.perf_counter()
@@ -82,9 +85,14 @@ class TextViews:
             if (names is None or name in names) and (name != "departments" or self._has_departments()):
                 target = departments[y].astype(np.int32) if name == "departments" else y
                 classes = int(departments.max()) + 1 if name == "departments" else self.classes
-                self.linear[name] = self._learner().fit(blocks[_BLOCK_OF[name]], target, classes)
+                begin = start.get(name) if start else None
+                self.linear[name] = self._learner().fit(blocks[_BLOCK_OF[name]], target, classes, begin)
         self.timings_["linear"] = round(time.perf_counter() - started, 3)
         return self
+
+    def supports(self, rows: NDArray[np.int64]) -> dict[str, Support]:
+        """What a fit on more products can start from, by view; product i of these is rows[i] of those."""
+        return {name: learner.support_.renumbered(rows) for name, learner in self.linear.items()}
 
     def scores(self, products: pl.DataFrame, names: Sequence[str] | None = None) -> ViewScores:
         """Scores of the products by the asked views (all, if none are named)."""
