@@ -84,7 +84,7 @@ class TextRecipe:
         default_factory=lambda: {"attributes": 0.5, "brand": 0.5, "shop": 0.3, "url": 0.5}
     )
     cost: Annotated[float, _about("How closely the linear learner fits; see `LinearLearner`.", gt=0)] = 0.8
-    smallest_weight: Annotated[float, _about("Learned weights below this size are dropped.", ge=0)] = 0.02
+    smallest_weight: Annotated[float, _about("Learned weights below this size are dropped.", ge=0)] = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)

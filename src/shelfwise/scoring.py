@@ -21,6 +21,7 @@ from shelfwise.views.scores import ViewScores
 
 _Result = TypeVar("_Result")
 _CELLS = 1 << 22  # products x categories of one block: 16 MB an array
+_MIXED_CELLS = 1 << 17  # of what is mixed at once: mixing goes over its arrays many times, in the caches
 
 
 def block_rows(classes: int) -> int:
@@ -39,7 +40,12 @@ def probabilities_of(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Probabilities float32 [products, categories] of a block, and where any view had something to go by."""
     scores = views.scores(products, fusion.views)
-    return fusion.mix(scores.by_view, scores.speaks), fusion.present(scores.speaks)
+    mixed = np.empty((products.height, views.classes), np.float32)
+    step = max(_MIXED_CELLS // views.classes, 1)
+    for start in range(0, products.height, step):
+        part = scores[start : start + step]
+        mixed[start : start + step] = fusion.mix(part.by_view, part.speaks)
+    return mixed, fusion.present(scores.speaks)
 
 
 def map_blocks(

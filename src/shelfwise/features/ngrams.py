@@ -144,7 +144,10 @@ class HashedNgrams:
         """
         feature_of = self._feature_of()
         weights = np.array([field.weight for field in self.fields], np.float32)
-        sizes = self._map(lambda block: int(np.count_nonzero(feature_of[block.hashes] >= 0)), blocks)
+        if len(blocks) == 1:  # looking up each hash twice takes longer than room for those that were not kept
+            sizes = [len(blocks[0].hashes)]
+        else:
+            sizes = self._map(lambda block: int(np.count_nonzero(feature_of[block.hashes] >= 0)), blocks)
         starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         indices, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
 
@@ -167,7 +170,7 @@ class HashedNgrams:
         if indptr[-1] <= np.iinfo(np.int32).max:  # scipy wants one type of both, and copies where they differ
             indptr = indptr.astype(np.int32)
         # Assigned, not passed: the constructor would scan and copy; indices stay in the order of the text.
-        matrix.data, matrix.indices, matrix.indptr = values, indices, indptr
+        matrix.data, matrix.indices, matrix.indptr = values[: indptr[-1]], indices[: indptr[-1]], indptr
         return matrix
 
     def _feature_of(self) -> NDArray[np.int32]:

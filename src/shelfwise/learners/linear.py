@@ -59,14 +59,14 @@ class LinearLearner:
     smallest: weights below this size are dropped.
     threads: for fitting; classes and rows are shared among that many, and the result does not depend on it.
 
-    After fitting: `posts_` int64 [features + 1], `classes_` int32 and `weights_` float32 (values that float16
-    can hold), the weights by feature; `heavy_` int8 [tiles, heavy, 16] and `scales_` float32
-    [heavy], those of the features `heavy_features_` int32; `bias_` float32 [classes]; `support_`, from which
-    another fit can start (not stored with a model).
+    After fitting: `posts_` int64 [features + 1], `classes_` (uint16 where that suffices) and `weights_`
+    float32 (values that float16 can hold), the weights by feature; `heavy_` int8 [tiles, heavy, 16] and
+    `scales_` float32 [heavy], those of the features `heavy_features_` int32; `bias_` float32 [classes];
+    `support_`, from which another fit can start (not stored with a model).
 
     """
 
-    def __init__(self, *, cost: float = 0.8, smallest: float = 0.02, threads: int = 1) -> None:
+    def __init__(self, *, cost: float = 0.8, smallest: float = 0.03, threads: int = 1) -> None:
         self.cost = cost
         self.smallest = smallest
         self.threads = threads
@@ -115,10 +115,9 @@ class LinearLearner:
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The learned state as named arrays; weights and class codes in 16 bits where that loses nothing."""
-        narrow = np.uint16 if len(self.bias_) <= 1 << 16 else np.int32
         return {
             "sizes": np.diff(self.posts_).astype(np.int32),
-            "classes": self.classes_.astype(narrow),
+            "classes": self.classes_,
             "weights": self.weights_.astype(np.float16),
             "heavy_features": self.heavy_features_,
             "heavy": _untiled(self.heavy_, len(self.bias_)),
@@ -129,7 +128,7 @@ class LinearLearner:
     def restore(self, tensors: Mapping[str, NDArray[np.generic]]) -> LinearLearner:
         """Take the state that `tensors` gave."""
         self.posts_ = np.concatenate([[0], np.cumsum(tensors["sizes"], dtype=np.int64)])
-        self.classes_ = tensors["classes"].astype(np.int32)
+        self.classes_ = tensors["classes"].astype(_narrow(len(tensors["bias"])))
         self.weights_ = tensors["weights"].astype(np.float32)
         self.heavy_features_ = tensors["heavy_features"].astype(np.int32)
         self.heavy_ = _tiled(tensors["heavy"].astype(np.int8))
@@ -164,7 +163,7 @@ class LinearLearner:
         place[heavy] = np.arange(len(heavy), dtype=np.int32)
         sizes[heavy] = 0
         self.posts_ = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self.classes_ = np.empty(self.posts_[-1], np.int32)
+        self.classes_ = np.empty(self.posts_[-1], _narrow(classes))
         weights = np.empty(self.posts_[-1], np.float32)
         self.scales_ = np.zeros(len(heavy), np.float32)
         self.heavy_ = np.zeros((-(-classes // LANES), len(heavy), LANES), np.int8)
@@ -261,6 +260,10 @@ class _Weights:
             bias,
             self.width,
         )
+
+
+def _narrow(classes: int) -> type[np.uint16] | type[np.uint32]:
+    return np.uint16 if classes <= 1 << 16 else np.uint32
 
 
 def _tiled(heavy: NDArray[np.int8]) -> NDArray[np.int8]:

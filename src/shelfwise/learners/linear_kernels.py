@@ -193,8 +193,9 @@ def score_rows(indptr, indices, values, posts, classes, weights, heavy_of, heavy
     ends = np.zeros(rows + 1, np.int64)
     used = 0
     for r in range(rows):
+        row = scores[r]
         for c in range(width):  # (assigning the slice would compile numpy's messages about shapes)
-            scores[r, c] = bias[c]
+            row[c] = bias[c]
         for k in range(indptr[r], indptr[r + 1]):
             v = values[k]
             h = heavy_of[indices[k]]
@@ -203,8 +204,10 @@ def score_rows(indptr, indices, values, posts, classes, weights, heavy_of, heavy
                 steps[used] = v * scales[h]
                 used += 1
             else:
-                for q in range(posts[indices[k]], posts[indices[k] + 1]):
-                    scores[r, classes[q]] += v * weights[q]
+                begin, end = posts[indices[k]], posts[indices[k] + 1]
+                who, how = classes[begin:end], weights[begin:end]
+                for q in range(len(who)):  # (slices and unsigned classes: no check for places from the end)
+                    row[who[q]] += v * how[q]
         used += -used % FOUR  # filled up by steps of 0
         ends[r + 1] = used
     sums = np.empty(LANES, np.float32)

@@ -25,6 +25,13 @@ class ViewScores:
         """These views and those of `other`, of the same products."""
         return ViewScores(self.by_view | other.by_view, self.speaks | other.speaks)
 
+    def __getitem__(self, rows: slice) -> ViewScores:
+        """What the views say of some of the products."""
+        return ViewScores(
+            {name: part[rows] for name, part in self.by_view.items()},
+            {name: part[rows] for name, part in self.speaks.items()},
+        )
+
     @staticmethod
     def joined(parts: Sequence[ViewScores]) -> ViewScores:
         """The scores of some products after one another."""
