@@ -81,6 +81,23 @@ def test_the_mix_is_a_product_of_powers():
     np.testing.assert_allclose(p, expected / expected.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-6)
 
 
+def test_members_beside_the_first_are_taken_by_how_much_they_lift_a_category():
+    scores, speaks, _ = world(50, gaps=False, ngrams=1.0, words=1.0, pictures=1.0, pixels=1.0)
+    prior = np.array([0.5, 0.3, 0.1, 0.05, 0.03, 0.02])
+    text, pair = {"text": 2.0, "pictures": 0.6}, {"pictures": 0.9, "pixels": 0.7}
+    fusion = Fusion(POOL, prior.astype(np.float32), {"pictures+pixels+text": text, "pictures+pixels": pair})
+    pooled = 0.7 * scores["ngrams"].astype(float) + 0.3 * scores["words"].astype(float)
+    lift = {name: (scores[name].astype(float) + 0.005) / (prior + 0.005) for name in ("pictures", "pixels")}
+
+    with_text = (pooled + 0.05) ** 2.0 * lift["pictures"] ** 0.6
+    expected = with_text / with_text.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(fusion.mix(scores, speaks), expected, rtol=1e-3, atol=1e-6)
+    without = (scores["pictures"].astype(float) + 0.005) ** 0.9 * lift["pixels"] ** 0.7
+    expected = without / without.sum(axis=1, keepdims=True)
+    mute = speaks | {name: np.zeros(50, bool) for name in ("ngrams", "words")}
+    np.testing.assert_allclose(fusion.mix(scores, mute), expected, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize("classes", [2, 17, 300])
 @pytest.mark.parametrize("batch", [1, 7, 100])
 def test_batches_do_not_change_a_bit(classes, batch):
@@ -128,11 +145,14 @@ def test_a_row_without_a_picture_is_mixed_as_by_text_alone():
 
 def test_sets_that_were_never_seen_share_what_their_members_have():
     scores, speaks, _ = world(40, gaps=False, ngrams=1.0, words=1.0, pictures=1.0)
-    unseen = Fusion(POOL, uniform(6), {"pictures": {"pictures": 0.8}, "table": {"table": 1.0}})
-    same = Fusion(POOL, uniform(6), {"pictures+text": {"pictures": 0.4, "text": 1.5}})
+    prior = np.array([0.5, 0.3, 0.1, 0.05, 0.03, 0.02], np.float32)
+    unseen = Fusion(POOL, prior, {"pictures": {"pictures": 0.8}, "table": {"table": 1.0}})
     scores["table"], speaks["table"] = np.zeros((40, 6), np.float32), np.zeros(40, bool)
+    pooled = 0.7 * scores["ngrams"].astype(float) + 0.3 * scores["words"].astype(float)
+    expected = (pooled + 0.05) ** 1.5 * (scores["pictures"].astype(float) + 0.005) ** 0.4
 
-    assert unseen.mix(scores, speaks).tobytes() == same.mix(scores, speaks).tobytes()
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(unseen.mix(scores, speaks), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_views_that_have_a_say_are_named():
@@ -207,6 +227,46 @@ def test_a_factor_that_does_not_help_has_no_exponent_beside_text(strength):
         fused.mix(scores, speaks).argmax(axis=1)
         == fused.without("pictures").mix(scores, speaks).argmax(axis=1)
     ).all()
+
+
+def posterior(signal: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """What a signal, the code with normal noise in as many dimensions as categories, tells by Bayes' rule."""
+    p = prior * np.exp(2 * (signal - signal.max(axis=1, keepdims=True)))
+    return (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_independent_members_are_mixed_as_bayes_rule_has_it():
+    rng = np.random.default_rng(3)
+    prior = np.array([0.6, 0.2, 0.1, 0.05, 0.05])
+    y = rng.choice(5, 20_000, p=prior).astype(np.int32)
+    # noise of deviation 1 around 2 at the code: the log-likelihoods differ by 2 x the signal
+    one, other = (rng.normal(0, 1, (len(y), 5)) + 2 * np.eye(5)[y] for _ in range(2))
+    scores = {"pictures": posterior(one, prior), "pixels": posterior(other, prior)}
+    speaks = {name: np.ones(len(y), bool) for name in scores}
+    exact = posterior(one + other, prior)
+    fused = fit_fusion(scores, speaks, y, prior.astype(np.float32))
+    p = fused.mix(scores, speaks)
+
+    assert (p.argmax(axis=1) == exact.argmax(axis=1)).mean() > 0.98
+    assert np.abs(p - exact).mean() < 0.01
+
+
+def test_on_few_rows_one_answer_more_is_no_evidence():
+    y = np.repeat(np.arange(2, dtype=np.int32), 100)
+    text = np.where(np.eye(2)[y] > 0, 0.9, 0.1).astype(np.float32)
+    text[0] = [0.45, 0.55]  # the one mistake, which the picture mends
+    picture = np.full((200, 2), 0.5, np.float32)
+    picture[0] = [0.99, 0.01]
+    scores, speaks = (
+        {"ngrams": text, "pictures": picture},
+        {name: np.ones(200, bool) for name in ("ngrams", "pictures")},
+    )
+
+    assert set(fit_fusion(scores, speaks, y, uniform(2)).exponents["pictures+text"]) == {"text"}
+    often = {name: np.concatenate([part, part[:1].repeat(20, axis=0)]) for name, part in scores.items()}
+    more = {name: np.ones(220, bool) for name in speaks}
+    y = np.concatenate([y, np.zeros(20, np.int32)])
+    assert "pictures" in fit_fusion(often, more, y, uniform(2)).exponents["pictures+text"]
 
 
 def test_every_set_of_members_is_calibrated():

@@ -4,9 +4,12 @@ What speaks for a product are its members: "text", the pool of the views of its 
 one factor for each other kind of evidence: a pretrained text encoder, the pictures, a table of numbers. Text
 and pictures err independently enough for their probabilities to be multiplied,
 
-    p(c) ~ pool(c) ** a x (picture(c) + 0.005) ** b x ...,
+    p(c) ~ pool(c) ** a x ((picture(c) + 0.005) / (prior(c) + 0.005)) ** b x ...,
 
-a logarithmic opinion pool (Genest & Zidek 1986). The exponents are fitted on out-of-fold answers, once for
+a logarithmic opinion pool (Genest & Zidek 1986). Each member knows how frequent the categories are, and a
+product would count that once for each of them: so the first of a set gives its probabilities, and all others
+how much more probable they make a category than it is by itself (as Bayes' rule has it where members err
+independently). The exponents are fitted on out-of-fold answers, once for
 each set of members that can speak together: a product without a picture is judged by the exponents of text
 alone, as a model without pictures would judge it, and not by a mix from which one part has fallen out. A
 member without use to a set has no exponent there, so that pictures are never asked where they only disturb.
@@ -32,10 +35,16 @@ FACTORS = (ENCODER, "pictures", "pixels", "table")
 _TOGETHER = ((ENCODER, TEXT), ("pixels", "pictures"), ("pictures", "pixels"))
 """The first reads what the second reads, and never speaks without it."""
 _FLOOR = np.float32(0.005)
+_ORDER = (TEXT, *FACTORS)
+"""The first of a set's members counts the frequencies of the categories, and no other does."""
 ENOUGH = 50
 """Out-of-fold rows on which the exponents of a set of members can be fitted."""
 _WORTH = 0.0003
-"""A factor stays in a set when it makes at least that share of its out-of-fold answers right."""
+_ANSWERS = 1
+"""A factor stays in a set when it makes that share of the out-of-fold answers right, and that many more.
+
+The exponents are fitted on the same answers: on few of them, one more that is right is chance.
+"""
 
 Scores = Mapping[str, NDArray[np.float32]]
 Speaks = Mapping[str, NDArray[np.bool_]]
@@ -121,11 +130,15 @@ class Fusion:
 
     def _mix(self, names: Sequence[str], scores: Scores) -> NDArray[np.float32]:
         logs: NDArray[np.float32] | None = None
-        for name, exponent in sorted(self._exponents(names).items()):
+        exponents = self._exponents(names)
+        for name, exponent in sorted(exponents.items()):
             part = _logs(name, self.pool, scores)
             part *= np.float32(exponent)
             logs = part if logs is None else np.add(logs, part, out=logs)
         assert logs is not None
+        if _key(names) in self.exponents:  # others share out an exponent of one: they count them once anyway
+            counted = _again(exponents, _first(exponents))
+            logs -= np.float32(counted) * _frequencies(self.prior)
         return softmax(logs, 1.0)
 
     def _exponents(self, names: Sequence[str]) -> Exponents:
@@ -157,13 +170,12 @@ def fit_fusion(scores: Scores, speaks: Speaks, y: NDArray[np.int32], prior: NDAr
     heard_by = {name: speaks[name] for name in factors}
     if pool is not None:
         heard_by[TEXT] = np.logical_or.reduce([speaks[name] for name in pool.views])
-    return Fusion(pool, prior, _fit_sets(pool, scores, heard_by, y))
+    return _fit_sets(Fusion(pool, prior), scores, heard_by, y)
 
 
-def _fit_sets(
-    pool: Pool | None, scores: Scores, heard_by: Speaks, y: NDArray[np.int32]
-) -> dict[str, Exponents]:
-    """Exponents of every set of members that can speak together."""
+def _fit_sets(fusion: Fusion, scores: Scores, heard_by: Speaks, y: NDArray[np.int32]) -> Fusion:
+    """The fusion with exponents for every set of members that can speak together."""
+    pool, frequencies = fusion.pool, _frequencies(fusion.prior)
     fitted: dict[str, Exponents] = {}
     names = sorted(heard_by)
     views = [*(pool.views if pool else ()), *(name for name in names if name != TEXT)]
@@ -176,17 +188,21 @@ def _fit_sets(
                 continue
             rows = rows[sample_rows(len(rows), next(iter(scores.values())).shape[1] * size)]
             part = _rows_of(scores, views, rows)
-            problem = _SetProblem({name: _logs(name, pool, part) for name in chosen}, y[rows])
-            fitted[_key(chosen)] = problem.solve()
-    return fitted
+            logs = {name: _logs(name, pool, part) for name in chosen}
+            fitted[_key(chosen)] = _SetProblem(logs, y[rows], frequencies).solve()
+    return replace(fusion, exponents=fitted)
 
 
 @dataclass(frozen=True)
 class _SetProblem:
-    """Rows for which a set of members speaks: logarithms float32 [rows, categories] by member, codes y."""
+    """Rows for which a set of members speaks: logarithms float32 [rows, categories] by member, codes y.
+
+    frequencies: float32 [categories], logarithms of those of the categories.
+    """
 
     logs: dict[str, NDArray[np.float32]]
     y: NDArray[np.int32]
+    frequencies: NDArray[np.float32]
 
     def solve(self) -> Exponents:
         """Exponents of most right answers, scaled so that the mean confidence is the share of right answers.
@@ -206,16 +222,16 @@ class _SetProblem:
 
     def _choose(self, known: dict[str, Exponents]) -> Exponents:
         parts = [
-            _SetProblem({other: logs for other, logs in self.logs.items() if other != name}, self.y)._best(
-                known
-            )
+            replace(self, logs={other: part for other, part in self.logs.items() if other != name})
             for name in self.logs
         ]
+        found = [part._best(known) for part in parts]
         start = self._descend()
         total = float(start.sum())
         even = {name: float(value) / total for name, value in zip(self.logs, start, strict=True)}
-        whole, part = max((self._climb(start), even), key=self._right), max(parts, key=self._right)
-        return whole if self._right(whole) >= self._right(part) + _WORTH else part
+        whole, part = max((self._climb(start), even), key=self._right), max(found, key=self._right)
+        worth = _WORTH + _ANSWERS / len(self.y)
+        return whole if self._right(whole) >= self._right(part) + worth else part
 
     def _descend(self) -> NDArray[np.float64]:
         """Exponents [members] of least log loss."""
@@ -246,18 +262,25 @@ class _SetProblem:
 
     def _loss(self, x: NDArray[np.float64], right: bool) -> tuple[float, NDArray[np.float64]]:
         """Mean log loss (or minus the mean probability of the truth, if `right`) and its slope."""
-        p = softmax(self._mixed(dict(zip(self.logs, x.tolist(), strict=True))), 1.0)
+        first = _first(self.logs)
+        p = softmax(self._mixed(dict(zip(self.logs, x.tolist(), strict=True)), first), 1.0)
         every = np.arange(len(self.y))
         truth = np.maximum(p[every, self.y].astype(np.float64), 1e-30)
         slope = np.empty(len(x))
-        for i, part in enumerate(self.logs.values()):
+        usual = np.einsum("rc,c->r", p, self.frequencies).astype(np.float64) - self.frequencies[self.y]
+        for i, (name, part) in enumerate(self.logs.items()):
             lead = np.einsum("rc,rc->r", p, part).astype(np.float64) - part[every, self.y]
+            if name != first:
+                lead -= usual
             slope[i] = (lead * truth if right else lead).mean()
         return float(-truth.mean() if right else -np.log(truth).mean()), slope
 
-    def _mixed(self, exponents: Exponents) -> NDArray[np.float32]:
+    def _mixed(self, exponents: Exponents, first: str | None = None) -> NDArray[np.float32]:
+        """Logarithms of the mix, float32 [rows, categories]; `first`: None: of those with an exponent."""
+        first = first or _first(name for name, value in exponents.items() if value > 0)
         parts = [self.logs[name] * np.float32(value) for name, value in exponents.items()]
         mixed: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
+        mixed -= np.float32(_again(exponents, first)) * self.frequencies
         return mixed
 
     def _right(self, exponents: Exponents) -> float:
@@ -278,6 +301,25 @@ def _logs(name: str, pool: Pool | None, scores: Scores) -> NDArray[np.float32]:
     part: NDArray[np.float32] = scores[name] + _FLOOR
     np.log(part, out=part)
     return part
+
+
+def _frequencies(prior: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithms of the categories' frequencies, float32 [categories].
+
+    The floor is the members': one that gives a rare category nothing says little against it by that.
+    """
+    logs: NDArray[np.float32] = np.log(prior + _FLOOR)
+    return logs
+
+
+def _first(names: Iterable[str]) -> str:
+    """The member that counts the frequencies of the categories."""
+    return min(names, key=_ORDER.index)
+
+
+def _again(exponents: Exponents, first: str) -> float:
+    """How often the members beside the first one would count the frequencies."""
+    return sum(value for name, value in sorted(exponents.items()) if name != first)
 
 
 def _rows_of(scores: Scores, names: Iterable[str], rows: NDArray[np.int64]) -> Scores:
