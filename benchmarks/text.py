@@ -28,10 +28,15 @@ from measure import BenchmarkError, Measured, measured
 from peers import labelled
 from record import DATA, HERE, circumstances, in_words, store, stored, table
 
-TOOLS = ("shelfwise", "svc", "fasttext")
-TITLES = {"shelfwise": "Shelfwise", "svc": "TF-IDF + LinearSVC", "fasttext": "fastText"}
+TOOLS = ("shelfwise", "svc", "svc-plain", "fasttext")
+TITLES = {
+    "shelfwise": "Shelfwise",
+    "svc": "TF-IDF + LinearSVC",
+    "svc-plain": "the same, characters across words, all features",
+    "fasttext": "fastText",
+}
 PEER_FIELDS = ("title", "description", "brand", "attributes")
-SLOW = {("cdiscount", "svc")}
+SLOW = {("cdiscount", "svc"), ("cdiscount", "svc-plain")}
 SHELFWISE = Path(sys.executable).with_name("shelfwise")
 
 

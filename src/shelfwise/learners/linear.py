@@ -108,8 +108,8 @@ class LinearLearner:
     ) -> NDArray[np.float32]:
         out = np.empty((len(indptr) - 1, len(bias)), np.float32)
         kernels.score_rows(
-            indptr, X.indices, X.data, self.posts_, self.classes_, self.weights_, self._heavy_of, self.heavy_,
-            self.scales_, bias, out,
+            indptr, _unsigned(X.indices), X.data, self.posts_, self.classes_, self.weights_, self._heavy_of,
+            self.heavy_, self.scales_, bias, out,
         )  # fmt: skip
         return out
 
@@ -203,7 +203,7 @@ class LinearLearner:
 
         def solve(run: range) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
             features, weights, sizes = kernels.solve_classes(
-                indptr, X.indices, X.data, squares, active.rows, active.starts[run.start : run.stop + 1],
+                indptr, _unsigned(X.indices), X.data, squares, active.rows, active.starts[run.start : run.stop + 1],
                 active.positives[run.start : run.stop], active.alphas, costs[run.start : run.stop], passes,
                 np.float32(0.1), np.float32(self.smallest), X.shape[1], bias[run.start : run.stop],
             )  # fmt: skip
@@ -260,6 +260,11 @@ class _Weights:
             bias,
             self.width,
         )
+
+
+def _unsigned(indices: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """The same numbers, known not to be negative: a kernel then need not ask for each whether it is."""
+    return indices.view(np.uint32)
 
 
 def _narrow(classes: int) -> type[np.uint16] | type[np.uint32]:
