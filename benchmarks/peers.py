@@ -1,7 +1,7 @@
 """The tools that Shelfwise is measured against, behind the same two commands: train a folder, predict a file.
 
-    python benchmarks/peers.py train   svc|svc-plain|fasttext PRODUCTS.parquet --model DIR --label COLUMN --fields title
-    python benchmarks/peers.py predict svc|svc-plain|fasttext PRODUCTS.parquet ... --output FILE
+    python benchmarks/peers.py train   TOOL PRODUCTS.parquet --model DIR --label COLUMN --fields title
+    python benchmarks/peers.py predict TOOL PRODUCTS.parquet ... --output FILE
 
 `train` prints one JSON object with its timings in seconds. Both read the named fields joined into one
 lower-cased string (JSON attributes as "name value"), learn from the labelled rows marked `train` and predict

@@ -203,9 +203,10 @@ class LinearLearner:
 
         def solve(run: range) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
             features, weights, sizes = kernels.solve_classes(
-                indptr, _unsigned(X.indices), X.data, squares, active.rows, active.starts[run.start : run.stop + 1],
-                active.positives[run.start : run.stop], active.alphas, costs[run.start : run.stop], passes,
-                np.float32(0.1), np.float32(self.smallest), X.shape[1], bias[run.start : run.stop],
+                indptr, _unsigned(X.indices), X.data, squares, active.rows,
+                active.starts[run.start : run.stop + 1], active.positives[run.start : run.stop],
+                active.alphas, costs[run.start : run.stop], passes, np.float32(0.1),
+                np.float32(self.smallest), X.shape[1], bias[run.start : run.stop],
             )  # fmt: skip
             return features, weights, sizes
 
