@@ -37,7 +37,7 @@ _FLOOR = 0.05
 _LIFT = 0.05
 _LEAST = 0.02
 """A view with a smaller share is left out."""
-_USUAL = {"ngrams": 0.7, "words": 0.3}
+_USUAL = {"ngrams": 0.6, "words": 0.4}
 _USUAL_ROWS = 500
 _BACKINGS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 _CANDIDATES = 32
