@@ -86,8 +86,8 @@ class LinearLearner:
             self._keep(_Weights.of(_centroids(X, y, classes)))
         else:
             active, rounds = ActiveSet.of_support(start, y, classes), _ROUNDS_FROM_START
-            known = self._solve(X, squares, active, 0)
-            self._keep(known.with_centroids(_centroids(X, y, classes), np.diff(start.starts) == 0))
+            known, missing = self._solve(X, squares, active, 0), np.diff(start.starts) == 0
+            self._keep(known.with_centroids(_centroids(X, y, classes), missing) if missing.any() else known)
         for step in rounds:
             if step.rivals:
                 rivals, found = self._rivals(X, y, step)
