@@ -207,7 +207,8 @@ def in_markdown(results: dict[str, Any]) -> str:
     latest = max((run["circumstances"] for run in runs), key=lambda where: where["when"])
     notes = [
         "Seconds are wall time of the whole process; in brackets, how many times as long as Shelfwise. "
-        "*Fit* is features and learner alone. Rows per second include start-up and loading the model. "
+        "*Fit* is features and learner alone; of Shelfwise the last fit, which starts from what the fit for "
+        "held-out answers (in *train*) found. Rows per second include start-up and loading the model. "
         "Code that Shelfwise compiles on its first run ever was compiled before.",
         in_words(latest),
     ]

@@ -81,7 +81,7 @@ class TextRecipe:
         int, _about("Keep at most that many features, the commonest; 0 keeps all.", ge=0)
     ] = 500_000
     weights: Annotated[dict[str, float], _about("How loud each field is; 1 where none is given.")] = field(
-        default_factory=lambda: {"brand": 0.5, "shop": 0.3, "url": 0.5}
+        default_factory=lambda: {"attributes": 0.5, "brand": 0.5, "shop": 0.3, "url": 0.5}
     )
     cost: Annotated[float, _about("How closely the linear learner fits; see `LinearLearner`.", gt=0)] = 0.8
     smallest_weight: Annotated[float, _about("Learned weights below this size are dropped.", ge=0)] = 0.03
