@@ -7,8 +7,8 @@ visits are to rows that the class already keeps far away. So it works on an acti
 planes; compare teacher-forced and matcher-aware negatives in PECOS, Yu et al. 2022, arXiv:2010.05878): class
 centroids name the first rivals of each row, the problem is solved on those, the solution names the next
 rivals, and it is solved again from where it stood. A fit can also start from what an earlier one found on
-some of the rows (`Support`); that takes a third to a half of the time. Small weights are dropped and the rest kept in
-half precision: a model is a few million weights.
+some of the rows (`Support`); that takes a third to a half of the time. Small weights are dropped and the rest
+kept in half precision: a model is a few million weights.
 """
 
 from __future__ import annotations
