@@ -251,24 +251,6 @@ def test_independent_members_are_mixed_as_bayes_rule_has_it():
     assert np.abs(p - exact).mean() < 0.01
 
 
-def test_on_few_rows_one_answer_more_is_no_evidence():
-    y = np.repeat(np.arange(2, dtype=np.int32), 100)
-    text = np.where(np.eye(2)[y] > 0, 0.9, 0.1).astype(np.float32)
-    text[0] = [0.45, 0.55]  # the one mistake, which the picture mends
-    picture = np.full((200, 2), 0.5, np.float32)
-    picture[0] = [0.99, 0.01]
-    scores, speaks = (
-        {"ngrams": text, "pictures": picture},
-        {name: np.ones(200, bool) for name in ("ngrams", "pictures")},
-    )
-
-    assert set(fit_fusion(scores, speaks, y, uniform(2)).exponents["pictures+text"]) == {"text"}
-    often = {name: np.concatenate([part, part[:1].repeat(20, axis=0)]) for name, part in scores.items()}
-    more = {name: np.ones(220, bool) for name in speaks}
-    y = np.concatenate([y, np.zeros(20, np.int32)])
-    assert "pictures" in fit_fusion(often, more, y, uniform(2)).exponents["pictures+text"]
-
-
 def test_every_set_of_members_is_calibrated():
     scores, speaks, y = world(9000, ngrams=1.5, pictures=1.5, table=0.7)
     fused = fit_fusion(scores, speaks, y, uniform(6))

@@ -40,11 +40,7 @@ _ORDER = (TEXT, *FACTORS)
 ENOUGH = 50
 """Out-of-fold rows on which the exponents of a set of members can be fitted."""
 _WORTH = 0.0003
-_ANSWERS = 1
-"""A factor stays in a set when it makes that share of the out-of-fold answers right, and that many more.
-
-The exponents are fitted on the same answers: on few of them, one more that is right is chance.
-"""
+"""A factor stays in a set when it makes at least that share of its out-of-fold answers right."""
 
 Scores = Mapping[str, NDArray[np.float32]]
 Speaks = Mapping[str, NDArray[np.bool_]]
@@ -230,8 +226,7 @@ class _SetProblem:
         total = float(start.sum())
         even = {name: float(value) / total for name, value in zip(self.logs, start, strict=True)}
         whole, part = max((self._climb(start), even), key=self._right), max(found, key=self._right)
-        worth = _WORTH + _ANSWERS / len(self.y)
-        return whole if self._right(whole) >= self._right(part) + worth else part
+        return whole if self._right(whole) >= self._right(part) + _WORTH else part
 
     def _descend(self) -> NDArray[np.float64]:
         """Exponents [members] of least log loss."""
