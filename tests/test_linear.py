@@ -199,13 +199,13 @@ def test_batches_do_not_change_a_bit(problem, fitted, batch):
 def test_a_fit_from_a_part_ends_where_a_fit_from_nothing_does(problem):
     X, y = problem
     part = np.flatnonzero(np.arange(len(y)) % 5 != 0)
-    tested, truth = texts_like(1000, 40, seed=1, own=0.4)
+    tested, truth = texts_like(8000, 40, seed=1, own=0.4)
     cold = LinearLearner().fit(X, y, 40)
     support = LinearLearner().fit(X[part], y[part], 40).support_
     warm = LinearLearner().fit(X, y, 40, support.renumbered(part))
     assert np.corrcoef(cold.scores(tested).ravel(), warm.scores(tested).ravel())[0, 1] > 0.99
     right = [(learner.scores(tested).argmax(axis=1) == truth).mean() for learner in (cold, warm)]
-    assert right[1] > right[0] - 0.02
+    assert right[1] > right[0] - 0.01
 
 
 def test_a_class_that_the_start_knows_nothing_of_meets_its_rivals(problem):
@@ -240,6 +240,7 @@ def test_features_of_many_classes_score_as_those_of_few(classes):
     matrix = sparse.csr_matrix(weights)
     bias = np.zeros(classes, np.float32)
     learner._keep(_Weights(matrix.indices, matrix.data, np.diff(matrix.indptr).astype(np.int64), bias, 30))
-    np.testing.assert_allclose(weights_of(learner, 30).T, weights, atol=0.03)
+    kept = weights_of(learner, 30).T
+    np.testing.assert_allclose(kept, weights, atol=0.03)
     X = sparse.csr_matrix(rng.random((5, 30)).astype(np.float32))
-    np.testing.assert_allclose(margins_of(learner, X), X @ weights.T, atol=0.4)
+    np.testing.assert_allclose(margins_of(learner, X), X @ kept.T, atol=1e-4)
