@@ -163,6 +163,22 @@ def test_two_processes_at_once_lose_nothing(store):
     assert not list(store.folder.glob("*/.*.part"))
 
 
+def test_a_shard_merged_by_another_process_at_once_is_still_known(store, monkeypatch):
+    opened = store.of(PRINT, 7)
+    rename = os.replace
+
+    def rename_and_lose(source, target):
+        rename(source, target)
+        os.unlink(target)
+
+    monkeypatch.setattr(os, "replace", rename_and_lose)
+    opened.keep(keys("a"), some(1))
+
+    found, there = opened.find(keys("a"))
+    assert there.all()
+    assert np.array_equal(found, rounded(some(1)))
+
+
 def test_a_folder_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
 

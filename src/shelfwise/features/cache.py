@@ -20,7 +20,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -200,12 +200,14 @@ class Vectors:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            # Mapped under the temporary name: once renamed, another process may merge it and take it away.
+            shard = replace(_mapped(Path(temporary), self.width), path=target)
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        self._shards.append(_mapped(target, self.width))
+        self._shards.append(shard)
         self._index()
         return target
 
