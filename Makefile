@@ -6,12 +6,12 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint
 JOBS ?= 0
 SHOP := demo-shop
 # All but timm, which brings a torchvision that has to be of torch's very build.
-EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search
+EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search map review
 TORCH := 2.13.0
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test check bench docs lock clean help
+.PHONY: demo test check bench page docs lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -30,6 +30,9 @@ check: .venv/.ready  ## style, types, layers, and whether the reference is curre
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/generate.py --check
 
+page:  ## build the review page's bundle anew (needs node)
+	cd web && npm ci && npm run types && npm run build
+
 docs: .venv/.ready  ## write docs/reference anew from the code
 	$(BIN)/python docs/generate.py
 
@@ -43,7 +46,7 @@ lock: .venv/.ready  ## choose the versions in requirements/lock.txt anew
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements/lock.txt
 
 clean:  ## forget the environment and everything that was built
-	rm -rf .venv build dist $(SHOP) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist web/node_modules $(SHOP) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # pip itself comes from the lock (--group is new in pip 25.1), then the build tools, so that nothing is fetched unlocked.
 .venv/.ready: pyproject.toml requirements/lock.txt

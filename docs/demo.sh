@@ -36,6 +36,9 @@ run train "$shop/catalogue.parquet" --model "$shop/model-with-pictures" --images
     --recipe "$shop/quick.toml"
 run evaluate "$shop/model-with-pictures" "$shop/catalogue.parquet" --images "$shop/images" --split split
 
+step "7. Which products lie on the wrong shelf?"
+run audit "$shop/catalogue.parquet" --output "$shop/doubts.parquet"
+
 step "What came out"
 echo "Three of the new arrivals ($shop/sorted.jsonl), as a program reads them:"
 echo
@@ -45,6 +48,7 @@ cat <<TEXT
 Look at the report in a browser:      $shop/report/report.html
 What the model folder says of itself:  $shop/model/README.md
 The wrong shelves that were planted:   $shop/planted.csv
+Go through the doubts in a browser:    .venv/bin/shelfwise review $shop/doubts.parquet --images $shop/images
 
 Now your own catalogue (Parquet, CSV, JSON lines, or a folder of them):
 

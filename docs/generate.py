@@ -34,13 +34,25 @@ def commands_page() -> str:
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         if command is not None and not command.hidden:
-            lines += _command(command, click.Context(command, info_name=name, parent=context))
+            lines += _commands(command, click.Context(command, info_name=name, parent=context))
     return "\n".join(lines)
 
 
+def _commands(command: click.Command, context: click.Context) -> Iterator[str]:
+    """A command, or those of a group one after the other."""
+    if not isinstance(command, click.Group):
+        yield from _command(command, context)
+        return
+    for name in command.list_commands(context):
+        inner = command.get_command(context, name)
+        if inner is not None:
+            yield from _commands(inner, click.Context(inner, info_name=name, parent=context))
+
+
 def _command(command: click.Command, context: click.Context) -> Iterator[str]:
-    usage = " ".join(["shelfwise", context.info_name or "", *command.collect_usage_pieces(context)])
-    yield from [f"## shelfwise {context.info_name}", "", f"    {usage}", ""]
+    path = f"shelfwise {context.command_path.removeprefix('shelfwise ')}"
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    yield from [f"## {path}", "", f"    {usage}", ""]
     yield from [inspect.cleandoc(command.help or "").replace("\b\n", ""), ""]
     options = [
         entry for entry in command.get_params(context) if isinstance(entry, click.Option) and not entry.hidden

@@ -113,6 +113,37 @@ def test_newer_format_says_upgrade(folder):
         read_folder(folder)
 
 
+CORRECTED = {**SMALL, "corrections.json": b"{}\n", "corrections.safetensors": b"x"}
+
+
+def test_corrections_are_of_format_2_and_others_stay_readable_for_older_programs(tmp_path, folder):
+    corrected = write_folder(tmp_path / "corrected", CORRECTED)
+
+    assert json.loads((folder / MANIFEST).read_bytes())["format"] == 1
+    assert json.loads((corrected / MANIFEST).read_bytes())["format"] == 2
+    assert read_folder(corrected) == CORRECTED
+
+
+@pytest.mark.parametrize("name", ["corrections.json", "corrections.safetensors"])
+def test_corrections_are_whole_or_refused(tmp_path, name):
+    folder = write_folder(tmp_path / "model", {**SMALL, name: b"x"})
+    with pytest.raises(ModelError, match="incomplete"):
+        read_folder(folder)
+    whole = write_folder(tmp_path / "whole", CORRECTED)
+    (whole / name).write_bytes(b"y")
+    with pytest.raises(ModelError, match="damaged"):
+        read_folder(whole)
+
+
+def test_corrections_in_a_folder_of_the_older_format_are_no_part_of_it(tmp_path):
+    folder = write_folder(tmp_path / "model", CORRECTED)
+    listed = json.loads((folder / MANIFEST).read_bytes())
+    (folder / MANIFEST).write_bytes(artifact.to_json(listed | {"format": 1}))
+
+    with pytest.raises(ModelError, match="no part of a model"):
+        read_folder(folder)
+
+
 @pytest.mark.parametrize(
     "garbage",
     [

@@ -62,6 +62,28 @@ def test_notes_are_listed_and_their_absence_is_said():
     assert "Nothing out of the ordinary" in write_card(STATE, TREE)
 
 
+DONE = {
+    "corrected": 1234, "categories": 3, "examples": 1,
+    "added": [{"did": "added", "shelves": ["Lamps `x`\n# no"], "examples": 1}],
+    "renamed": [{"did": "renamed", "old": "Watches", "new": "Clocks", "categories": 1}],
+    "merged": [{"did": "merged", "shelves": ["A", "B"], "into": "C"}],
+    "split": [{"did": "split", "shelf": "C", "parts": ["D"]}],
+}  # fmt: skip
+
+
+def test_card_tells_what_people_changed_and_what_that_means_for_promises():
+    card = write_card(STATE, TREE, DONE)
+
+    assert card.startswith("# Category model: 3 categories\n")
+    for told in (
+        "1,234 products put on the right shelf", "Added: `Lamps 'x' # no`, with 1 example.",
+        "Renamed: `Watches` is `Clocks` now.", "Merged into `C`: `A`, `B`.", "Split off `C`: `D`.",
+        "promises above were made before that",
+    ):  # fmt: skip
+        assert told in card
+    assert "since training" not in write_card(STATE, TREE)
+
+
 def test_card_of_a_real_model_is_in_its_folder(model, saved):
     card = (saved / "README.md").read_text("utf-8")
 

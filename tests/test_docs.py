@@ -111,6 +111,8 @@ def test_commands_in_documents_exist_with_their_options(document):
     unknown = []
     for _, verb, *words in commands_in(document):
         command = main.get_command(context, verb)
+        while isinstance(command, click.Group) and words:
+            command = command.get_command(context, words.pop(0))
         known = {name for entry in command.params for name in (*entry.opts, "--help")} if command else set()
         options = [word.split("=")[0].strip("[]") for word in words if word.strip("[").startswith("--")]
         unknown += [f"{verb} {name}" for name in options if name not in known] if command else [verb]

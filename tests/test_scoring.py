@@ -118,6 +118,38 @@ def test_probabilities_are_the_mix_of_the_views_that_have_a_say(views, backing, 
     assert (mixed.argmax(axis=1) == np.arange(20) % 3).all()
 
 
+class Swap:
+    """Amendments that swap two categories and note what they were given."""
+
+    def __init__(self, compares: bool) -> None:
+        self.compares, self.seen = compares, []
+
+    def apply(self, asked, probabilities, present):
+        self.seen.append(asked)
+        return probabilities[:, [1, 0, 2]], ~present
+
+
+@pytest.mark.parametrize("compares", [True, False])
+def test_what_people_changed_is_the_last_step_and_products_are_read_once(views, compares, monkeypatch):
+    products = shop(9)
+    fused = Fusion(Pool({"words": 0.5, "ngrams": 0.5}, 4.0), np.full(3, 1 / 3, np.float32))
+    plain, present = probabilities_of(views, fused, products)
+    read = []
+    original = type(views.text.features).transform
+    monkeypatch.setattr(
+        type(views.text.features),
+        "transform",
+        lambda self, rows, blocks: read.append(sorted(blocks)) or original(self, rows, blocks),
+    )
+    swap = Swap(compares)
+    p, heard = probabilities_of(views, fused, products, swap)
+
+    assert p.tobytes() == plain[:, [1, 0, 2]].tobytes()
+    assert (heard == ~present).all()
+    assert read == [["ngrams", "words"]]
+    assert (swap.seen[0].ngrams is not None) == compares
+
+
 def test_products_without_a_known_word_get_the_prior(views):
     prior = np.array([0.5, 0.3, 0.2], np.float32)
     products = shop(3).with_columns(title=pl.Series(["qqq", "", "leather shoe"]))

@@ -3,6 +3,7 @@
     model.json      recipe, roles of the columns, fields, fusion, what it was trained on, scores
     taxonomy.json   labels, paths, separator
     *.safetensors   learned arrays (views, decision) and the neighbours' ids and titles
+    corrections.*   what people changed since training; only in a model that was corrected
     README.md       the model card, for people
     MANIFEST.json   format version, size and SHA-256 of each of the files above
 
@@ -27,11 +28,16 @@ from numpy.typing import NDArray
 
 from shelfwise.errors import ModelError
 
-FORMAT = 1
-"""Version of the folder's layout; a program reads its own and older ones."""
+FORMAT = 2
+"""Version of the folder's layout; a program reads its own and older ones.
+
+A model without corrections is written as 1, which older programs read as well; corrections came with 2.
+"""
 
 MANIFEST = "MANIFEST.json"
 _NAMES = ("model.json", "taxonomy.json", "README.md", "views.safetensors", "decision.safetensors")
+_CORRECTIONS = ("corrections.json", "corrections.safetensors")
+"""Files that a model may have besides, both or neither."""
 
 
 def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:
@@ -50,7 +56,8 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
             "it is. Choose another folder with --model."
         )
     listed = {name: _entry(content) for name, content in sorted(files.items())}
-    manifest = to_json({"format": FORMAT, "files": listed})
+    version = 2 if set(files) & set(_CORRECTIONS) else 1
+    manifest = to_json({"format": version, "files": listed})
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -118,13 +125,13 @@ def read_folder(folder: str | os.PathLike[str]) -> dict[str, bytes]:
     where = Path(folder)
     if not where.is_dir():
         raise ModelError(f"there is no model folder {where}")
-    listed = _read_manifest(where)
-    _check_names(where, listed)
+    version, listed = _read_manifest(where)
+    _check_names(where, listed, _CORRECTIONS if version >= 2 else ())
     return {name: _read_checked(where / name, listed[name]) for name in sorted(listed)}
 
 
-def _read_manifest(where: Path) -> dict[str, Any]:
-    """Entries of the manifest, which must be as this program writes it, to the byte."""
+def _read_manifest(where: Path) -> tuple[int, dict[str, Any]]:
+    """Format and entries of the manifest, which must be as this program writes it, to the byte."""
     try:
         content = (where / MANIFEST).read_bytes()
         manifest = json.loads(content)
@@ -139,18 +146,18 @@ def _read_manifest(where: Path) -> dict[str, Any]:
         )
     if version < 1 or to_json({"format": version, "files": listed}) != content:
         raise ModelError(f"{where / MANIFEST} is damaged. Copy or train the model again.")
-    return listed
+    return version, listed
 
 
-def _check_names(where: Path, listed: Mapping[str, Any]) -> None:
+def _check_names(where: Path, listed: Mapping[str, Any], more: tuple[str, ...]) -> None:
     there = {entry.name for entry in where.iterdir()}
-    if unknown := sorted(set(listed) - set(_NAMES)):
+    if unknown := sorted(set(listed) - set(_NAMES) - set(more)):
         raise ModelError(f"{where / MANIFEST} lists a file that is no part of a model: {unknown[0]!r}")
     if foreign := sorted(there - set(listed) - {MANIFEST}):
         raise ModelError(
             f"{where} holds a foreign file, {foreign[0]!r}. Remove it; a model folder holds nothing else."
         )
-    if missing := sorted(set(_NAMES) - (there & set(listed))):
+    if missing := sorted(set(_NAMES + more) - (there & set(listed))):
         raise ModelError(f"{where} is incomplete: {missing[0]} is missing. Copy or train the model again.")
 
 

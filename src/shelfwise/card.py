@@ -8,11 +8,17 @@ from typing import Any
 from shelfwise.catalogue.taxonomy import Taxonomy
 
 
-def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
-    """Write the card of a model as Markdown from its `model.json`."""
+def write_card(
+    state: Mapping[str, Any], taxonomy: Taxonomy, corrected: Mapping[str, Any] | None = None
+) -> str:
+    """Write the card of a model as Markdown from its `model.json`.
+
+    `taxonomy`: the tree of training. `corrected`: what people changed since (`Corrections.summary`).
+    """
     training, roles = state["training"], state["roles"]
+    categories = corrected["categories"] if corrected else len(taxonomy.labels)
     lines = [
-        f"# Category model: {len(taxonomy.labels):,} categories",
+        f"# Category model: {categories:,} categories",
         "",
         "Made by Shelfwise. It puts products on the shelves of one shop's category tree, from "
         f"{_evidence(state)}.",
@@ -31,6 +37,7 @@ def write_card(state: Mapping[str, Any], taxonomy: Taxonomy) -> str:
         "",
         *_quality(state),
         "",
+        *(_corrected(corrected) if corrected else []),
         *_watch(training["notes"]),
     ]
     return "\n".join(lines)
@@ -56,6 +63,48 @@ def _quality(state: Mapping[str, Any]) -> list[str]:
         f"A promise is kept with probability {_percent(1 - state['delta'])} over the draw of the products "
         "held back, for new products of the same kind; it says nothing about other kinds of goods.",
     ]
+
+
+def _corrected(done: Mapping[str, Any]) -> list[str]:
+    """What was changed since training, and what the numbers above are then worth."""
+    lines = ["## What people changed since training", ""]
+    if done["corrected"]:
+        lines.append(f"- {_count(done['corrected'], 'product')} put on the right shelf.")
+    lines += [f"- Added: {_listed(e['shelves'])}{_with(e.get('examples', 0))}." for e in done["added"]]
+    lines += [f"- Renamed: {_code(e['old'])} is {_code(e['new'])} now." for e in done["renamed"]]
+    lines += [f"- Merged into {_code(e['into'])}: {_listed(e['shelves'])}." for e in done["merged"]]
+    lines += [f"- Split off {_code(e['shelf'])}: {_listed(e['parts'])}." for e in done["split"]]
+    lines += [
+        "",
+        "Scores and promises above were made before that and were not made again: they hold for products of "
+        "the shelves that nothing was done to. New shelves were never tested, and a merged shelf accepts "
+        "more than its parts did. Train again on the corrected catalogue, or evaluate on fresh products, to "
+        "know.",
+        "",
+    ]
+    return lines
+
+
+_MENTIONED = 20
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MENTIONED:,} more" if len(names) > _MENTIONED else ""
+    return ", ".join(map(_code, names[:_MENTIONED])) + more
+
+
+def _code(name: str) -> str:
+    """A name as Markdown shows it literally."""
+    plain = " ".join(name.split()).replace("`", "'")
+    return f"`{plain}`"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _with(examples: int) -> str:
+    return f", with {_count(examples, 'example')}" if examples else ""
 
 
 def _evidence(state: Mapping[str, Any]) -> str:

@@ -6,30 +6,31 @@ It owns the learned state and nothing else; each method is one step of the flow,
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise import artifact
-from shelfwise.card import write_card
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.catalogue.roles import Roles
 from shelfwise.catalogue.taxonomy import Taxonomy
-from shelfwise.decide.decision import Decision, Record
-from shelfwise.decide.fusion import Fusion
-from shelfwise.decide.pool import Pool, lift_of
-from shelfwise.errors import CatalogueError, ModelError, PromiseError, ShelfwiseError
+from shelfwise.corrections import changes
+from shelfwise.corrections.changes import Corrected
+from shelfwise.corrections.state import Corrections, Learned
+from shelfwise.decide.decision import Decision
+from shelfwise.errors import CatalogueError, ModelError, PromiseError
 from shelfwise.explain import Witnesses, explain
 from shelfwise.features.cache import VectorCache
 from shelfwise.features.vectors import EncoderMark, ProductEncoders
+from shelfwise.keeping import Parts, from_files, to_files
 from shelfwise.lesson import Training, clean_batches, open_pictures, sides
 from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table, withhold
 from shelfwise.recipe import Recipe
-from shelfwise.scoring import map_blocks, probabilities_of
+from shelfwise.scoring import map_blocks
 from shelfwise.training import train
 from shelfwise.views.panel import Views
 from shelfwise.writing import Written, check_output, write_tables
@@ -58,14 +59,10 @@ class Categorizer:
 
     recipe: Recipe
     roles_: Roles
-    taxonomy_: Taxonomy
-    views_: Views
     decision_: Decision
     training_: Training
-    neighbours_: pl.DataFrame
-    renamed_: dict[str, str | None]  # categories that a mapping changed; None = dropped
-    counts_: NDArray[np.int64]  # products learned from, by category
     marks_: dict[str, EncoderMark]  # the encoders that the model was trained with
+    corrections_: Corrections  # what people changed since, and what it stands on
 
     def __init__(self, recipe: Recipe | None = None) -> None:
         self.recipe = recipe or Recipe()
@@ -98,10 +95,40 @@ class Categorizer:
 
         """
         done = train(_source(catalogue), self.recipe, split, self.threads, notify)
-        self.roles_, self.taxonomy_, self.views_ = done.lesson.roles, done.lesson.taxonomy, done.views
-        self.decision_, self.training_, self.neighbours_ = done.decision, done.training, done.neighbours
-        self.renamed_, self.counts_, self.marks_ = done.lesson.renamed, done.counts, done.lesson.marks
+        lesson = done.lesson
+        self.roles_, self.marks_ = lesson.roles, lesson.marks
+        self.decision_, self.training_ = done.decision, done.training
+        by_id = lesson.roles.product_id is not None
+        right = float(done.decision.record.right.mean())
+        self.corrections_ = Corrections.none(
+            Learned(done.views, done.neighbours, lesson.taxonomy, done.counts, lesson.renamed, by_id, right)
+        )
         return self
+
+    @property
+    def taxonomy_(self) -> Taxonomy:
+        """The category tree as it is now."""
+        return self.corrections_.taxonomy
+
+    @property
+    def views_(self) -> Views:
+        """The trained views; they know the categories of training."""
+        return self.corrections_.learned.views
+
+    @property
+    def neighbours_(self) -> pl.DataFrame:
+        """Ids and titles of the learned products that are kept as neighbours."""
+        return self.corrections_.learned.kept
+
+    @property
+    def counts_(self) -> NDArray[np.int64]:
+        """Products known of each category."""
+        return self.corrections_.counts
+
+    @property
+    def renamed_(self) -> dict[str, str | None]:
+        """Old names of categories, of a mapping or since training, and the new; None = dropped."""
+        return self.corrections_.renamed
 
     @property
     def threads(self) -> int:
@@ -116,10 +143,10 @@ class Categorizer:
         For large catalogues use `predict_batches`: this array is rows x categories.
         """
         products = self.products(_source(catalogue))
-        blocks = map_blocks(
-            lambda block: self._ask(block)[0], products, len(self.taxonomy_.labels), self.threads
-        )
-        parts = list(blocks) or [np.empty((0, len(self.taxonomy_.labels)), np.float32)]
+        asked = self._witnesses()
+        labels = len(asked.corrections.taxonomy.labels)
+        blocks = map_blocks(lambda block: asked.ask(block)[0], products, labels, self.threads)
+        parts = list(blocks) or [np.empty((0, labels), np.float32)]
         return np.concatenate(parts)
 
     def predict(
@@ -150,8 +177,9 @@ class Categorizer:
         """
         options = options or PredictOptions()
         thresholds = self.thresholds(options.promise)
+        asked = self._witnesses()  # all batches by the same corrections, whoever makes more meanwhile
         for products in self._product_batches(_source(catalogue), split, rows):
-            yield self._predict(products, options, thresholds)
+            yield self._predict(products, options, thresholds, asked)
 
     def predict_to_file(
         self,
@@ -234,19 +262,16 @@ class Categorizer:
                 "or take a model folder with shelfwise.load"
             )
 
-    def _ask(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        return probabilities_of(self.views_, self.decision_.fusion, products)
-
     def _predict(
-        self, products: pl.DataFrame, options: PredictOptions, thresholds: Thresholds | None
+        self, products: pl.DataFrame, options: PredictOptions, thresholds: Thresholds | None, asked: Witnesses
     ) -> pl.DataFrame:
-        asked = Witnesses(self.views_, self.decision_.fusion, self.taxonomy_, self.neighbours_)
+        taxonomy = asked.corrections.taxonomy
 
         def work(block: pl.DataFrame) -> pl.DataFrame:
-            probabilities, present = self._ask(block)
-            answers = answer(probabilities, self.taxonomy_, options.top, thresholds)
+            probabilities, present = asked.ask(block)
+            answers = answer(probabilities, taxonomy, options.top, thresholds)
             answers = withhold(answers, present & (block["status"] == "ok").to_numpy())
-            table = to_table(block, answers, self.taxonomy_)
+            table = to_table(block, answers, taxonomy)
             if not options.explain:
                 return table
             why = explain(block, answers.codes[:, 0], asked)
@@ -255,80 +280,94 @@ class Categorizer:
 
         if products.height == 0:
             return work(products)
-        return pl.concat(list(map_blocks(work, products, len(self.taxonomy_.labels), self.threads)))
+        return pl.concat(list(map_blocks(work, products, len(taxonomy.labels), self.threads)))
+
+    def _witnesses(self) -> Witnesses:
+        return Witnesses(self.decision_.fusion, self.corrections_)
+
+    # -- correcting ------------------------------------------------------------------------------------------
+
+    def correct(
+        self, catalogue: object, categories: Sequence[str | None] | pl.Series, *, new_shelves: bool = True
+    ) -> Corrected:
+        """Remember products with their right categories; they count from the next prediction on.
+
+        The same product gets that category; products very much like it are moved towards it (see
+        `corrections.reach`), all others keep their answers to the bit. A later correction of a product
+        replaces the earlier one. Training again on the corrected catalogue folds them in.
+
+        Args:
+            catalogue: a path, a `Source` or a frame, with the columns that the model knows.
+            categories: of each row; null = unknown. Names that were renamed or merged are followed.
+            new_shelves: whether a category that does not exist is added (see `add_shelf`) or refused.
+
+        Raises:
+            LabelError: there are not as many categories as rows, or one does not exist and may not.
+
+        """
+        products = self.products(_source(catalogue))
+        self.corrections_, report = changes.correct(
+            self.corrections_, products, list(categories), new_shelves
+        )
+        return report
+
+    def add_shelf(
+        self, path: str, catalogue: object = None, *, words: str = "", label: str | None = None
+    ) -> Self:
+        """Add a category; it is predicted at once, by the words of its name and by what else is given.
+
+        `catalogue`: example products. `words`: others that speak for it, such as names of goods. `label`:
+        where the source's categories are ids, the new one's; `path` is then its readable path.
+        """
+        examples = None if catalogue is None else self.products(_source(catalogue))
+        self.check_fitted()
+        self.corrections_ = changes.add_shelf(self.corrections_, label or path, path, words, examples)
+        return self
+
+    def rename_shelf(self, old: str, new: str) -> Self:
+        """Rename a category, or a shelf with all below it; another path is another place in the tree."""
+        self.check_fitted()
+        self.corrections_ = changes.rename_shelf(self.corrections_, old, new)
+        return self
+
+    def merge_shelves(self, shelves: Sequence[str], into: str) -> Self:
+        """Make one category of several; its probability is the sum of theirs. `into` may be one of them."""
+        self.check_fitted()
+        self.corrections_ = changes.merge_shelves(self.corrections_, shelves, into)
+        return self
+
+    def split_shelf(self, old: str, parts: Mapping[str, object]) -> Self:
+        """Split new categories off one, which keeps the rest.
+
+        They share what the old one has of a product's probabilities; other categories neither gain nor lose
+        but by products that are just like the examples.
+
+        `parts`: for each new category example products (a frame, path or `Source`) or a list of ids of
+        products that the model learned from; or for each such id its new category.
+        """
+        self.check_fitted()
+        given, ids = changes.sorted_parts(parts)
+        examples = {name: self.products(_source(catalogue)) for name, catalogue in given.items()}
+        self.corrections_ = changes.split_shelf(self.corrections_, old, examples, ids)
+        return self
 
     # -- keeping ---------------------------------------------------------------------------------------------
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model folder (see `artifact`); the same data, recipe and seed give the same bytes."""
         self.check_fitted()
-        training = self.training_.to_dict()
-        training.pop("timings")
-        recipe = self.recipe.to_dict()
-        fusion = self.decision_.fusion
-        state = {
-            "recipe": {**recipe, "threads": 0, "pictures": {**recipe["pictures"], "folder": ""}},
-            "roles": self.roles_.to_dict(),
-            "fields": list(self.views_.fields),
-            "dense": list(self.views_.dense),
-            "encoders": {name: asdict(mark) for name, mark in self.marks_.items()},
-            "fusion": {"pool": fusion.pool.to_dict() if fusion.pool else None, "exponents": fusion.exponents},
-            "delta": self.decision_.delta,
-            "renamed": self.renamed_,
-            "counts": self.counts_.tolist(),
-            "training": training,
-        }
-        kept = {
-            f"kept.{column}.{part}": array
-            for column in ("product_id", "title")
-            for part, array in artifact.pack_texts(self.neighbours_[column].to_list()).items()
-        }
-        decision = {**self.decision_.record.tensors(), "prior": fusion.prior}
-        artifact.write_folder(
-            folder,
-            {
-                "model.json": artifact.to_json(state),
-                "taxonomy.json": artifact.to_json(self.taxonomy_.to_dict()),
-                "views.safetensors": artifact.to_safetensors({**self.views_.tensors(), **kept}),
-                "decision.safetensors": artifact.to_safetensors(decision),
-                "README.md": write_card(state, self.taxonomy_).encode("utf-8", "replace"),
-            },
+        parts = Parts(
+            self.recipe, self.roles_, self.decision_, self.training_, self.marks_, self.corrections_
         )
+        artifact.write_folder(folder, to_files(parts))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
         """Load a model folder; ModelError when it is missing, damaged, foreign or newer."""
-        import json
-
-        files = artifact.read_folder(folder)
-        try:
-            state: dict[str, Any] = json.loads(files["model.json"])
-            model = cls(Recipe.from_dict(state["recipe"], "the model's recipe"))
-            model.roles_ = Roles.from_dict(state["roles"])
-            model.taxonomy_ = Taxonomy.from_dict(json.loads(files["taxonomy.json"]))
-            model.training_ = Training(**state["training"])
-            model.renamed_ = dict(state["renamed"])
-            model.counts_ = np.array(state["counts"], np.int64)
-            tensors = artifact.from_safetensors(files["views.safetensors"])
-            model.marks_ = {name: EncoderMark(**mark) for name, mark in state["encoders"].items()}
-            views = Views(model.recipe, state["fields"], dense=state["dense"])
-            model.views_ = views.restore(tensors, len(model.taxonomy_.labels))
-            model.neighbours_ = pl.DataFrame(
-                {
-                    column: artifact.unpack_texts(
-                        {part: tensors[f"kept.{column}.{part}"] for part in ("bytes", "ends")}
-                    )
-                    for column in ("product_id", "title")
-                },
-                schema={"product_id": pl.String, "title": pl.String},
-            )
-            decision = artifact.from_safetensors(files["decision.safetensors"])
-            prior = decision["prior"].astype(np.float32)
-            pool = Pool(**state["fusion"]["pool"], lift=lift_of(prior)) if state["fusion"]["pool"] else None
-            fusion = Fusion(pool, prior, state["fusion"]["exponents"])
-            model.decision_ = Decision(fusion, Record.restore(decision), float(state["delta"]))
-        except (ShelfwiseError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ModelError(f"{folder} is not a model that this version can read: {error!r}") from error
+        parts = from_files(artifact.read_folder(folder), os.fspath(folder))
+        model = cls(parts.recipe)
+        model.roles_, model.decision_, model.training_ = parts.roles, parts.decision, parts.training
+        model.marks_, model.corrections_ = parts.marks, parts.corrections
         return model
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.corrections.similar import find_similar
+from shelfwise.corrections.state import Corrections
 from shelfwise.decide.fusion import FACTORS, Fusion
 from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.predictions import EVIDENCE
@@ -28,27 +29,34 @@ _NEIGHBOURS = 3
 
 @dataclass(frozen=True)
 class Witnesses:
-    """Whom an explanation asks; `neighbours` are the ids and titles of the products that the views keep."""
+    """Whom an answer and its explanation ask: the fusion of the views, and what people changed since."""
 
-    views: Views
     fusion: Fusion
-    taxonomy: Taxonomy
-    neighbours: pl.DataFrame
+    corrections: Corrections
+
+    @property
+    def views(self) -> Views:
+        """The trained views."""
+        return self.corrections.learned.views
+
+    def ask(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Probabilities of a block and where there is anything to go by; see `scoring.probabilities_of`."""
+        return probabilities_of(self.views, self.fusion, products, self.corrections)
 
 
 def explain(products: pl.DataFrame, codes: NDArray[np.int32], asked: Witnesses) -> pl.Series:
     """Evidence for the answers codes [products], as `predictions.EVIDENCE`."""
-    words = _weigh_words(products, codes, asked.views, asked.fusion)
-    similar = _find_similar(products, asked.views, asked.taxonomy, asked.neighbours)
-    votes = _ask_views(products, asked.views, asked.fusion, asked.taxonomy)
+    words = _weigh_words(products, codes, asked)
+    similar = find_similar(products, asked.corrections, _NEIGHBOURS)
+    votes = _ask_views(products, asked)
     rows = [{"words": w, "neighbours": n, "views": v} for w, n, v in zip(words, similar, votes, strict=True)]
     return pl.Series("evidence", rows, dtype=EVIDENCE)
 
 
 def _weigh_words(
-    products: pl.DataFrame, codes: NDArray[np.int32], views: Views, fusion: Fusion
+    products: pl.DataFrame, codes: NDArray[np.int32], asked: Witnesses
 ) -> list[list[dict[str, object]]]:
-    fields = views.fields
+    fields = asked.views.fields
     table, rest = products.select(fields), products.drop(fields)
     weighed: list[list[dict[str, object]]] = []
     for place, (row, code) in enumerate(zip(table.iter_rows(named=True), codes.tolist(), strict=True)):
@@ -56,7 +64,7 @@ def _weigh_words(
         variants = [row, *({**row, field: _without(field, row[field], piece)} for field, piece in pieces)]
         shortened = pl.DataFrame(variants, schema=table.schema)
         kept = rest[[place] * shortened.height]  # vectors stay: words are weighed beside what else is known
-        p = probabilities_of(views, fusion, shortened.hstack(kept))[0][:, code].astype(float)
+        p = asked.ask(shortened.hstack(kept))[0][:, code].astype(float)
         odds = np.log(np.clip(p, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(p, 1e-6, 1 - 1e-6))
         falls = odds[0] - odds[1:]
         best = [i for i in np.argsort(-falls, kind="stable")[:_SHOWN].tolist() if falls[i] > 0]
@@ -76,40 +84,20 @@ def _without(field: str, text: str, piece: str) -> str:
     return joint.join(part for part in parts if part != piece)
 
 
-def _find_similar(
-    products: pl.DataFrame, views: Views, taxonomy: Taxonomy, neighbours: pl.DataFrame
-) -> list[list[dict[str, object]]]:
-    found, cosine = views.nearest(products, _NEIGHBOURS)
-    ids, titles = neighbours["product_id"], neighbours["title"]
-    return [
-        [
-            {
-                "product_id": ids[place],
-                "title": titles[place],
-                "category": taxonomy.labels[views.neighbour_y_[place]],
-                "similarity": round(min(float(close), 1.0), 4),
-            }
-            for place, close in zip(places, closeness, strict=True)
-            if place >= 0
-        ]
-        for places, closeness in zip(found.tolist(), cosine.tolist(), strict=True)
-    ]
-
-
-def _ask_views(
-    products: pl.DataFrame, views: Views, fusion: Fusion, taxonomy: Taxonomy
-) -> list[list[dict[str, object]]]:
-    """What each view alone would answer, and how surely if it spoke for all of them."""
+def _ask_views(products: pl.DataFrame, asked: Witnesses) -> list[list[dict[str, object]]]:
+    """What each view alone would answer, and how surely if it spoke for all of them; and corrections."""
     # Departments answer with no category of their own.
+    views, fusion, shelves = asked.views, asked.fusion, asked.corrections.shelves
     scores = views.scores(products, [name for name in views.names if name != DEPARTMENTS])
     votes: list[list[dict[str, object]]] = [[] for _ in range(products.height)]
     for name, part in scores.by_view.items():
-        p = fusion.alone(name).mix({name: part}, {name: scores.speaks[name]})
+        p = shelves.fold(fusion.alone(name).mix({name: part}, {name: scores.speaks[name]}))
         best = p.argmax(axis=1)
         for row, code in enumerate(best.tolist()):
             if name in FACTORS and not scores.speaks[name][row]:
                 continue  # no picture, no vote
-            votes[row].append(
-                {"view": name, "category": taxonomy.labels[code], "confidence": round(float(p[row, code]), 4)}
-            )
+            label = asked.corrections.taxonomy.labels[code]
+            votes[row].append({"view": name, "category": label, "confidence": round(float(p[row, code]), 4)})
+    for row, vote in asked.corrections.votes(products):
+        votes[row].append(vote)
     return votes

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
 from shelfwise.decide.fusion import Fusion
 from shelfwise.views.panel import Views
@@ -35,17 +37,54 @@ def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> ViewS
     return ViewScores.joined(parts)
 
 
+class Amendments(Protocol):
+    """What people changed since training, as the last step to probabilities (`corrections.state`)."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether products are compared with remembered ones, by their n-grams."""
+
+    def apply(
+        self, asked: Asked, probabilities: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Probabilities of the categories of now, of those of training; see `probabilities_of`."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Products that are asked for, and their n-grams float32 [products, features] where they are known."""
+
+    products: pl.DataFrame
+    ngrams: sparse.csr_matrix | None = None
+
+
 def probabilities_of(
-    views: Views, fusion: Fusion, products: pl.DataFrame
+    views: Views, fusion: Fusion, products: pl.DataFrame, amend: Amendments | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Probabilities float32 [products, categories] of a block, and where any view had something to go by."""
-    scores = views.scores(products, fusion.views)
-    mixed = np.empty((products.height, views.classes), np.float32)
-    step = max(_MIXED_CELLS // views.classes, 1)
-    for start in range(0, products.height, step):
+    """Probabilities float32 [products, categories] of a block, and where anything was there to go by.
+
+    Categories are those of training, or with `amend` those of now.
+    """
+    if amend is None or not amend.compares or views.text is None:
+        return probabilities_from(views.scores(products, fusion.views), fusion, Asked(products), amend)
+    names = [name for name in fusion.views if name not in views.dense]
+    blocks = views.text.blocks(products, [*names, "neighbours"])  # hashed once for the views and for `amend`
+    scores = views.scores(products, fusion.views, blocks)
+    return probabilities_from(scores, fusion, Asked(products, blocks["ngrams"]), amend)
+
+
+def probabilities_from(
+    scores: ViewScores, fusion: Fusion, asked: Asked, amend: Amendments | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """As `probabilities_of`, of scores that the views with a say have given already."""
+    classes, rows = len(fusion.prior), asked.products.height
+    mixed = np.empty((rows, classes), np.float32)
+    step = max(_MIXED_CELLS // classes, 1)
+    for start in range(0, rows, step):
         part = scores[start : start + step]
         mixed[start : start + step] = fusion.mix(part.by_view, part.speaks)
-    return mixed, fusion.present(scores.speaks)
+    present = fusion.present(scores.speaks)
+    return (mixed, present) if amend is None else amend.apply(asked, mixed, present)
 
 
 def map_blocks(

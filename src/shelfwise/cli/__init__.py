@@ -10,7 +10,10 @@ from typing import Any
 import click
 
 import shelfwise
-from shelfwise.cli import encoders, options, terminal
+from shelfwise.cli import audit as auditing
+from shelfwise.cli import doctor, encoders, options, terminal
+from shelfwise.cli import review as reviewing
+from shelfwise.cli import shelves as shelving
 
 # Everything else is imported inside of the commands, so that --help is instant.
 
@@ -320,6 +323,11 @@ def _mind_pictures(model: shelfwise.Categorizer) -> None:
 
 main.add_command(encoders.finetune)
 main.add_command(encoders.export)
+main.add_command(auditing.audit)
+main.add_command(doctor.doctor)
+main.add_command(reviewing.review)
+main.add_command(reviewing.correct)
+main.add_command(shelving.shelves)
 
 
 def _next_steps(model: str, catalogue: str, split: str | None) -> list[str]:

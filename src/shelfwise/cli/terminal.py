@@ -26,6 +26,10 @@ _STEPS = {
     "folds": "Answering for products that are held out",
     "decision": "Calibrating, and preparing promises",
     "learn": "Learning from all products",
+    "reading": "Reading the catalogue",
+    "doubts": "Comparing labels with made-up errors",
+    "map": "Laying out the map",
+    "reasons": "Finding reasons and neighbours",
 }
 
 

@@ -14,7 +14,7 @@ from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.errors import CatalogueError
 from shelfwise.evaluate.outcome import Outcome, PromiseOutcome
 from shelfwise.predictions import Answers, answer, withhold
-from shelfwise.scoring import map_blocks
+from shelfwise.scoring import Asked, map_blocks, probabilities_from
 from shelfwise.views.scores import ViewScores
 
 _TOP = 5
@@ -96,10 +96,16 @@ def _ask(
     silent = tuple(name for name in views.names if name not in fusion.views)
     used = views.scores(block, fusion.views)
     answers = _best_of(used) | (_best_of(views.scores(block, silent)) if silent else {})
-    # As in `scoring.probabilities_of`: a view without a vote does not say either whether there is any text.
-    present = fusion.present(used.speaks)
-    alone = {name: answers[name] for name in views.names if name != DEPARTMENTS}
-    return fusion.mix(used.by_view, used.speaks), present, alone, _without_each(fusion, used)
+    mixed, present = probabilities_from(used, fusion, Asked(block), model.corrections_)
+    into = model.corrections_.shelves.into  # views know the categories of training
+    alone = {name: _now(answers[name], into) for name in views.names if name != DEPARTMENTS}
+    less = {name: _now(codes, into) for name, codes in _without_each(fusion, used).items()}
+    return mixed, present, alone, less
+
+
+def _now(codes: _Codes, into: _Codes) -> _Codes:
+    """Codes of training as those of now; -1 stays."""
+    return np.where(codes >= 0, into[codes], -1).astype(np.int32)
 
 
 def _without_each(fusion: Fusion, used: ViewScores) -> dict[str, _Codes]:

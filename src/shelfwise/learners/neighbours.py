@@ -37,7 +37,7 @@ class NeighboursLearner:
 
     def fit(self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> NeighboursLearner:
         """Keep the rows float32 [rows, features] with their classes y [rows]."""
-        by_feature = _cut(X).tocsc()
+        by_feature = strongest(X).tocsc()
         self.posts_ = by_feature.indptr.astype(np.int64)
         self.rows_ = by_feature.indices.astype(np.int32)
         self.weights_ = by_feature.data.astype(np.float16).astype(np.float32)
@@ -49,7 +49,7 @@ class NeighboursLearner:
         self, X: sparse.csr_matrix, count: int | None = None
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """The most similar kept rows: numbers int32 [rows, count] (-1: none) and cosines, best first."""
-        queries = _cut(X)
+        queries = strongest(X)
         most = count or self.count
         found = np.empty((queries.shape[0], most), np.int32)
         cosine = np.zeros((queries.shape[0], most), np.float32)
@@ -81,7 +81,7 @@ class NeighboursLearner:
         return self
 
 
-def _cut(X: sparse.csr_matrix) -> sparse.csr_matrix:
+def strongest(X: sparse.csr_matrix) -> sparse.csr_matrix:
     """Each row's strongest features alone; lengths stay as they were, so products are cosines from below."""
     indptr = X.indptr.astype(np.int64, copy=False)
     room = int(np.minimum(np.diff(indptr), WIDTH).sum())

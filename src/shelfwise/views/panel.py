@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
 from shelfwise.learners.active_set import Support
 from shelfwise.recipe import Recipe
@@ -76,12 +77,20 @@ class Views:
         """What a fit on more products can start from; product i of these is rows[i] of those."""
         return self.text.supports(rows) if self.text is not None else {}
 
-    def scores(self, products: pl.DataFrame, names: Sequence[str] | None = None) -> ViewScores:
-        """Scores of the products by the asked views (all, if none are named)."""
+    def scores(
+        self,
+        products: pl.DataFrame,
+        names: Sequence[str] | None = None,
+        blocks: Mapping[str, sparse.csr_matrix] | None = None,
+    ) -> ViewScores:
+        """Scores of the products by the asked views (all, if none are named).
+
+        `blocks`: the text's feature blocks (`TextViews.blocks`), where they are known already.
+        """
         names = tuple(names or self.names)
         said = ViewScores({}, {})
         if self.text is not None and (asked := [name for name in names if name not in self.dense]):
-            said |= self.text.scores(products, asked)
+            said |= self.text.scores(products, asked, blocks)
         for name in names:
             if name in self.dense:
                 said |= self.dense[name].scores(products)

@@ -94,10 +94,15 @@ class TextViews:
         """What a fit on more products can start from, by view; product i of these is rows[i] of those."""
         return {name: learner.support_.renumbered(rows) for name, learner in self.linear.items()}
 
-    def scores(self, products: pl.DataFrame, names: Sequence[str] | None = None) -> ViewScores:
-        """Scores of the products by the asked views (all, if none are named)."""
+    def scores(
+        self,
+        products: pl.DataFrame,
+        names: Sequence[str] | None = None,
+        blocks: Mapping[str, sparse.csr_matrix] | None = None,
+    ) -> ViewScores:
+        """Scores of the products by the asked views (all, if none are named); `blocks`: theirs, if known."""
         names = tuple(names or self.names)
-        blocks = self.blocks(products, names)
+        blocks = self.blocks(products, names) if blocks is None else blocks
         heard = {name: np.diff(block.indptr) > 0 for name, block in blocks.items()}
         by_view = {name: self._score(name, blocks[_BLOCK_OF[name]]) for name in names}
         speaks = {name: heard[_BLOCK_OF[name]] for name in names}

@@ -1,0 +1,130 @@
+"""What a model's folder holds, as plain values and arrays: from a model's parts to files and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from shelfwise import artifact
+from shelfwise.card import write_card
+from shelfwise.catalogue.roles import Roles
+from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.corrections.state import Corrections, Learned
+from shelfwise.decide.decision import Decision, Record
+from shelfwise.decide.fusion import Fusion
+from shelfwise.decide.pool import Pool, lift_of
+from shelfwise.errors import ModelError, ShelfwiseError
+from shelfwise.features.vectors import EncoderMark
+from shelfwise.lesson import Training
+from shelfwise.recipe import Recipe
+from shelfwise.views.panel import Views
+
+_KEPT = ("product_id", "title")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that a model is made of; see `Categorizer` for what each part means."""
+
+    recipe: Recipe
+    roles: Roles
+    decision: Decision
+    training: Training
+    marks: dict[str, EncoderMark]
+    corrections: Corrections
+
+
+def to_files(parts: Parts) -> dict[str, bytes]:
+    """The files of a model's folder; equal models are equal bytes."""
+    learned = parts.corrections.learned
+    state = _state(parts)
+    kept = {
+        f"kept.{column}.{part}": array
+        for column in _KEPT
+        for part, array in artifact.pack_texts(learned.kept[column].to_list()).items()
+    }
+    decision = {**parts.decision.record.tensors(), "prior": parts.decision.fusion.prior}
+    files = {
+        "model.json": artifact.to_json(state),
+        "taxonomy.json": artifact.to_json(learned.taxonomy.to_dict()),
+        "views.safetensors": artifact.to_safetensors({**learned.views.tensors(), **kept}),
+        "decision.safetensors": artifact.to_safetensors(decision),
+    }
+    done = None
+    if parts.corrections:
+        done = parts.corrections.summary()
+        files["corrections.json"] = artifact.to_json(parts.corrections.to_dict())
+        files["corrections.safetensors"] = artifact.to_safetensors(parts.corrections.tensors())
+    files["README.md"] = write_card(state, learned.taxonomy, done).encode("utf-8", "replace")
+    return files
+
+
+def _state(parts: Parts) -> dict[str, Any]:
+    """What `model.json` holds: all of training that is no array."""
+    learned, fusion = parts.corrections.learned, parts.decision.fusion
+    training = parts.training.to_dict()
+    training.pop("timings")
+    recipe = parts.recipe.to_dict()
+    return {
+        "recipe": {**recipe, "threads": 0, "pictures": {**recipe["pictures"], "folder": ""}},
+        "roles": parts.roles.to_dict(),
+        "fields": list(learned.views.fields),
+        "dense": list(learned.views.dense),
+        "encoders": {name: asdict(mark) for name, mark in parts.marks.items()},
+        "fusion": {"pool": fusion.pool.to_dict() if fusion.pool else None, "exponents": fusion.exponents},
+        "delta": parts.decision.delta,
+        "renamed": learned.renamed,
+        "counts": learned.counts.tolist(),
+        "training": training,
+    }
+
+
+def from_files(files: Mapping[str, bytes], folder: str) -> Parts:
+    """The parts of the model whose files these are; ModelError, naming `folder`, if they are not."""
+    try:
+        return _parts(files)
+    except (ShelfwiseError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ModelError(f"{folder} is not a model that this version can read: {error!r}") from error
+
+
+def _parts(files: Mapping[str, bytes]) -> Parts:
+    state: dict[str, Any] = json.loads(files["model.json"])
+    recipe = Recipe.from_dict(state["recipe"], "the model's recipe")
+    roles = Roles.from_dict(state["roles"])
+    taxonomy = Taxonomy.from_dict(json.loads(files["taxonomy.json"]))
+    training = Training(**state["training"])
+    renamed = dict(state["renamed"])
+    counts = np.array(state["counts"], np.int64)
+    tensors = artifact.from_safetensors(files["views.safetensors"])
+    marks = {name: EncoderMark(**mark) for name, mark in state["encoders"].items()}
+    views = Views(recipe, state["fields"], dense=state["dense"]).restore(tensors, len(taxonomy.labels))
+    kept = pl.DataFrame(
+        {
+            column: artifact.unpack_texts(
+                {part: tensors[f"kept.{column}.{part}"] for part in ("bytes", "ends")}
+            )
+            for column in _KEPT
+        },
+        schema=dict.fromkeys(_KEPT, pl.String),
+    )
+    decision = artifact.from_safetensors(files["decision.safetensors"])
+    prior = decision["prior"].astype(np.float32)
+    pool = Pool(**state["fusion"]["pool"], lift=lift_of(prior)) if state["fusion"]["pool"] else None
+    decided = Decision(
+        Fusion(pool, prior, state["fusion"]["exponents"]), Record.restore(decision), float(state["delta"])
+    )
+    right = float(decided.record.right.mean())
+    learned = Learned(views, kept, taxonomy, counts, renamed, roles.product_id is not None, right)
+    return Parts(recipe, roles, decided, training, marks, _corrections(learned, files))
+
+
+def _corrections(learned: Learned, files: Mapping[str, bytes]) -> Corrections:
+    if "corrections.json" not in files:
+        return Corrections.none(learned)
+    values = json.loads(files["corrections.json"])
+    return Corrections.restore(learned, values, artifact.from_safetensors(files["corrections.safetensors"]))
