@@ -10,14 +10,13 @@ from click.testing import CliRunner
 
 from audit_shop import plant, shop
 from shelfwise.categorizer import Categorizer
-from shelfwise.cli.audit import audit
-from shelfwise.cli.terminal import Commands
+from shelfwise.cli import main
 from shelfwise.recipe import CatalogueRecipe, Recipe
 
 
 def run(*words):
     """Run the command under the program's own group, which turns errors into messages."""
-    return CliRunner().invoke(Commands("shelfwise", commands=[audit]), ["audit", *map(str, words)])
+    return CliRunner().invoke(main, ["audit", *map(str, words)])
 
 
 @pytest.fixture(scope="module")

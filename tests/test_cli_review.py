@@ -10,14 +10,11 @@ from click.testing import CliRunner
 
 from review_client import served
 from review_shop import make_shop
-from shelfwise.cli.review import correct, review
-from shelfwise.cli.terminal import Commands
-
-SHELFWISE = Commands("shelfwise", commands=[review, correct])
+from shelfwise.cli import main
 
 
 def run(*words):
-    return CliRunner().invoke(SHELFWISE, [str(word) for word in words])
+    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 @pytest.fixture(scope="module")

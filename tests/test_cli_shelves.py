@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import shelfwise
-from shelfwise.cli.shelves import shelves
-from shelfwise.cli.terminal import Commands
+from shelfwise.cli import main
 
 
 @pytest.fixture
@@ -20,9 +19,8 @@ def folder(toy_model, tmp_path):
 
 
 def run(*arguments):
-    """Run the group under the program's own group, which turns errors into messages."""
-    root = Commands(name="shelfwise", commands={"shelves": shelves})
-    return CliRunner().invoke(root, ["shelves", *map(str, arguments)])
+    """Run the group as the program does."""
+    return CliRunner().invoke(main, ["shelves", *map(str, arguments)])
 
 
 def told(*arguments):
