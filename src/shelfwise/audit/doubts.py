@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from shelfwise.audit.kinds import kinds_of, suggestions
 from shelfwise.audit.nearest import Nearest, nearest_on
 from shelfwise.audit.reasons import Facts, reasons_of
 from shelfwise.errors import CatalogueError
+from shelfwise.writing import whole_file
 
 METADATA = "shelfwise.audit"
 """Key of the file's metadata, a JSON object; see docs/how-to/audit.md."""
@@ -150,19 +150,8 @@ def write_doubts(table: pl.DataFrame, output: str | os.PathLike[str], about: Map
     """
     path = check_doubts(output)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        os.close(handle)
-        building = Path(name)
-        try:
+        with whole_file(path) as building:
             table.write_parquet(building, metadata={METADATA: json.dumps(dict(about), sort_keys=True)})
-            with building.open("rb") as file:
-                os.fsync(file.fileno())
-            building.chmod(0o644)
-            building.replace(path)
-        except BaseException:
-            building.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise CatalogueError(f"cannot write {path}: {error}") from error
     return path

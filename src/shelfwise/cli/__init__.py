@@ -174,13 +174,7 @@ def evaluate(
 @main.command(short_help="Sort products with a model, from file to file.")
 @options.model()
 @options.catalogue()
-@click.option(
-    "--output",
-    metavar="FILE",
-    required=True,
-    type=click.Path(),
-    help="File to write: .parquet, .csv or .jsonl.",
-)
+@options.output()
 @options.split("Predict the rows that this column marks test; all rows otherwise.")
 @options.images()
 @options.encoders()

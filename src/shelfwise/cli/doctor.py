@@ -103,12 +103,12 @@ def _texts(
 
 def _write(findings: Sequence[Finding], output: Path | None, texts: Mapping[Path, str]) -> list[str]:
     """Write the files; return their names."""
-    from shelfwise.audit.doctor.files import write_findings, write_whole
+    from shelfwise.audit.doctor.files import write_findings, write_text
 
     if output is not None:
         write_findings(findings, output)
     for path, text in texts.items():
-        write_whole(path, text.encode())
+        write_text(path, text)
     return [str(path) for path in ([output] if output else []) + list(texts)]
 
 

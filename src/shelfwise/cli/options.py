@@ -32,6 +32,12 @@ def model_folder() -> _Decorator:
     )
 
 
+def output() -> _Decorator:
+    """A table of products to write."""
+    meaning = "File to write: .parquet, .csv or .jsonl."
+    return click.option("--output", metavar="FILE", required=True, type=click.Path(), help=meaning)
+
+
 def as_json() -> _Decorator:
     """Results for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else.")

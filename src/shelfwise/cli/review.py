@@ -117,13 +117,7 @@ def _tell(desk: Desk, address: str, as_json: bool) -> None:
 @click.command(short_help="Put the decisions of a review into the catalogue.")
 @click.argument("decisions", type=click.Path())
 @options.catalogue()
-@click.option(
-    "--output",
-    metavar="FILE",
-    required=True,
-    type=click.Path(),
-    help="File to write: .parquet, .csv or .jsonl.",
-)
+@options.output()
 @options.label()
 @options.as_json()
 def correct(decisions: str, catalogue: str, output: str, label: str | None, as_json: bool) -> None:

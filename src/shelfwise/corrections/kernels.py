@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from shelfwise.features.compiled import compiled
+from shelfwise.learners.neighbours_kernels import keep_best
 
 
 @compiled
@@ -62,19 +63,7 @@ def find_reached(queries, asked, spheres, posts, entries, bars, found, cosine): 
                 s += dense[s_features[k]] * s_values[k]
             if s <= bars[row, 0]:
                 continue
-            if kept == most and (
-                s < cosine[q, most - 1] or (s == cosine[q, most - 1] and row > found[q, most - 1])
-            ):
-                continue
-            at = kept if kept < most else most - 1
-            while at > 0 and (cosine[q, at - 1] < s or (cosine[q, at - 1] == s and found[q, at - 1] > row)):
-                cosine[q, at] = cosine[q, at - 1]
-                found[q, at] = found[q, at - 1]
-                at -= 1
-            cosine[q, at] = s
-            found[q, at] = row
-            if kept < most:
-                kept += 1
+            kept = keep_best(found, cosine, q, kept, row, s)
         for at in range(kept, most):
             found[q, at] = -1
             cosine[q, at] = 0

@@ -18,6 +18,7 @@ from shelfwise.evaluate.content import Evaluation, describe, learned_from, pack
 from shelfwise.evaluate.metrics import Scores
 from shelfwise.evaluate.outcome import Outcome
 from shelfwise.evaluate.wording import note_data
+from shelfwise.writing import write_whole
 
 _GUESSES = 3
 
@@ -45,10 +46,10 @@ def write_report(
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     text = json.dumps(scores.to_dict(), ensure_ascii=False, indent=2) + "\n"
-    _write_whole(place / "scores.json", text.encode())
+    write_whole(place / "scores.json", text.encode())
     for name, frame in tabulate(evaluation).items():
-        _write_whole(place / f"{name}.csv", frame.write_csv().encode())
-    _write_whole(place / "report.html", page.encode())
+        write_whole(place / f"{name}.csv", frame.write_csv().encode())
+    write_whole(place / "report.html", page.encode())
     return place / "report.html"
 
 
@@ -145,16 +146,3 @@ def _json_in_html(values: object) -> str:
     """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write under a temporary name in the same folder, then rename, so that no half file is ever seen."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

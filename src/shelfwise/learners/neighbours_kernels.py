@@ -8,6 +8,24 @@ from shelfwise.features.compiled import compiled, nth_largest
 
 
 @compiled
+def keep_best(rows, values, q, count, row, value):  # type: ignore[no-untyped-def]
+    """Put a row among the best of line q, `count` so far, best first, ties by number; give the new count."""
+    most = rows.shape[1]
+    if count == most and (
+        value < values[q, most - 1] or (value == values[q, most - 1] and row > rows[q, most - 1])
+    ):
+        return count
+    at = count if count < most else most - 1
+    while at > 0 and (values[q, at - 1] < value or (values[q, at - 1] == value and rows[q, at - 1] > row)):
+        values[q, at] = values[q, at - 1]
+        rows[q, at] = rows[q, at - 1]
+        at -= 1
+    values[q, at] = value
+    rows[q, at] = row
+    return min(count + 1, most)
+
+
+@compiled
 def cut_rows(indptr, indices, values, width, features, kept, sizes):  # type: ignore[no-untyped-def]
     """Copy the `width` largest values of each row, packed, in the order of the row; ties keep the earlier."""
     used = np.int64(0)
@@ -60,21 +78,7 @@ def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nea
             row = touched[t]
             s = sums[row]
             sums[row] = 0
-            if found == most and (
-                s < similarity[q, most - 1] or (s == similarity[q, most - 1] and row > nearest[q, most - 1])
-            ):
-                continue
-            at = found if found < most else most - 1
-            while at > 0 and (
-                similarity[q, at - 1] < s or (similarity[q, at - 1] == s and nearest[q, at - 1] > row)
-            ):
-                similarity[q, at] = similarity[q, at - 1]
-                nearest[q, at] = nearest[q, at - 1]
-                at -= 1
-            similarity[q, at] = s
-            nearest[q, at] = row
-            if found < most:
-                found += 1
+            found = keep_best(nearest, similarity, q, found, row, s)
         for at in range(found, most):
             nearest[q, at] = -1
             similarity[q, at] = 0

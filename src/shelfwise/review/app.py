@@ -203,7 +203,7 @@ class _Views:
             if kept:  # the same request again: the filter may find others by now
                 return self._decided(body.key, who, [Wish(*one, body.new) for one in kept])
             self._desk.refresh()
-            found = self._desk.find(body.filter.filter())
+            found = self._desk.find(body.filter)
             if len(found) != body.expect:
                 told = f"The selection has {len(found):,} products by now, not {body.expect:,}. Look again."
                 raise RefusedError("changed", told)

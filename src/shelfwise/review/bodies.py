@@ -46,29 +46,11 @@ class DecisionsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: Annotated[list[One], msgspec.Meta(min_length=1)]
 
 
-class FilterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The filter of a bulk decision: as the query of GET /api/doubts."""
-
-    kind: str = ""
-    shelf: str = ""
-    role: str = "either"
-    seller: str = ""
-    least: float = 0.0
-    most: float = 1.0
-    state: str = "open"
-    text: str = ""
-    selection: str = ""
-
-    def filter(self) -> Filter:
-        """Return it for the desk; RefusedError for a value that cannot be."""
-        return _filter(msgspec.structs.asdict(self))
-
-
 class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /api/bulk."""
 
     key: _Key
-    filter: FilterBody
+    filter: Filter
     action: str
     expect: _Number
     category: _Category | None = None
@@ -110,11 +92,14 @@ def read_body(data: bytes, kind: type[_T]) -> _T:
 
 def read_filter(query: dict[str, str]) -> Filter:
     """Return the filter in a query; what it does not name is open."""
-    values: dict[str, Any] = {name: query[name] for name in FilterBody.__struct_fields__ if query.get(name)}
+    values: dict[str, Any] = {name: query[name] for name in Filter.__struct_fields__ if query.get(name)}
     for name in ("least", "most"):
         if name in values:
             values[name] = _number(name, values[name])
-    return _filter(values)
+    try:
+        return Filter(**values)
+    except FilterError as error:
+        raise RefusedError("query", str(error), 400) from error
 
 
 def read_whole(query: dict[str, str], name: str, otherwise: int, most: int) -> int:
@@ -137,13 +122,6 @@ def _number(name: str, text: str) -> float:
         return float(text)
     except ValueError as error:
         raise RefusedError("query", f"{name} is a number between 0 and 1; got {text[:40]!r}", 400) from error
-
-
-def _filter(values: dict[str, Any]) -> Filter:
-    try:
-        return Filter(**values)
-    except FilterError as error:
-        raise RefusedError("query", str(error), 400) from error
 
 
 def _check_action(action: str, category: str | None) -> None:

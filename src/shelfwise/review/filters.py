@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -20,9 +21,8 @@ class FilterError(ValueError):
     """A filter has a value that it cannot have; the message says which."""
 
 
-@dataclass(frozen=True)
-class Filter:
-    """What a list is narrowed to; "" and None leave open.
+class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a list is narrowed to, as the page asks for it; "" leaves open.
 
     kind: of the doubt. shelf: a category or the beginning of a path; role: which shelf that is. seller: by
     name. least, most: of the doubt as it is now. state: one of `STATES`, or "all". text: words that title,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
 from shelfwise.errors import CatalogueError
-from shelfwise.writing import _write_parquet
+from shelfwise.writing import whole_file, write_parquet
 
 
 def write_catalogue(pieces: Iterator[pl.DataFrame], path: Path) -> None:
@@ -27,33 +24,15 @@ def write_catalogue(pieces: Iterator[pl.DataFrame], path: Path) -> None:
 
     """
     try:
-        with _whole(path) as building:
+        with whole_file(path) as building:
             _write(pieces, building, path.suffix.lower())
     except OSError as error:
         raise CatalogueError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A temporary file beside the path: flushed and renamed at the end, removed when anything fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    building = Path(name)
-    try:
-        yield building
-        with building.open("rb+") as file:
-            os.fsync(file.fileno())
-        building.chmod(0o644)
-        building.replace(path)
-    except BaseException:
-        building.unlink(missing_ok=True)
-        raise
-
-
 def _write(pieces: Iterator[pl.DataFrame], path: Path, suffix: str) -> None:
     if suffix == ".parquet":
-        _write_parquet(next(pieces), pieces, path)
+        write_parquet(next(pieces), pieces, path)
         return
     with path.open("wb") as file:
         for number, piece in enumerate(pieces):

@@ -30,6 +30,7 @@ from shelfwise.evaluate.metrics import score
 from shelfwise.recipe import Recipe
 from shelfwise.search.space import Space, changed, current, default_space
 from shelfwise.search.validation import SearchOptions, Validation
+from shelfwise.writing import write_whole
 
 if TYPE_CHECKING:
     import optuna
@@ -239,9 +240,9 @@ class _Run:
             for trial in self.trials()
         ]
         table = pl.DataFrame(rows, infer_schema_length=None)
-        _write_whole(folder / "trials.csv", table.write_csv().encode())
+        write_whole(folder / "trials.csv", table.write_csv().encode())
         recipe = changed(self.recipe, best.settings).to_toml()
-        _write_whole(folder / "best.toml", recipe.encode())
+        write_whole(folder / "best.toml", recipe.encode())
 
     def result(self) -> Search:
         """What was found."""
@@ -328,10 +329,3 @@ def _failed() -> optuna.trial.TrialState:
 def _searched(recipe: Recipe) -> dict[str, Any]:
     """What of the recipe decides about the values of trials."""
     return {name: part for name, part in recipe.to_dict().items() if name not in ("threads", "search")}
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write under a temporary name, then rename, so that no half file is ever seen."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)

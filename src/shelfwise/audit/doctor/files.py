@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
 from shelfwise.audit.doctor.findings import Finding, tabulate
 from shelfwise.errors import CatalogueError
+from shelfwise.writing import no_formula, whole_file
 
 FORMATS = (".parquet", ".csv", ".json", ".jsonl", ".ndjson")
 """Endings of the table's file."""
-_FORMULA = r"^[=+\-@\t\r]"
 
 
 def check_places(*paths: Path | None) -> None:
@@ -37,56 +36,37 @@ def write_findings(findings: Sequence[Finding], path: Path) -> None:
     """
     check_table(path)
     table, ending = tabulate(findings), path.suffix.lower()
-    if ending == ".parquet":
-        with tempfile.TemporaryDirectory() as folder:
-            whole = Path(folder) / "findings.parquet"
-            table.write_parquet(whole)
-            write_whole(path, whole.read_bytes())
-    elif ending == ".csv":
-        write_whole(path, _flat(table).write_csv().encode())
-    else:
-        write_whole(path, (table.write_json() if ending == ".json" else table.write_ndjson()).encode())
+    with _written(path) as building:
+        if ending == ".parquet":
+            table.write_parquet(building)
+        elif ending == ".csv":
+            _flat(table).write_csv(building)
+        elif ending == ".json":
+            table.write_json(building)
+        else:
+            table.write_ndjson(building)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write under a temporary name in the same folder, then rename, so that no half file is ever seen.
+def write_text(path: Path, text: str) -> None:
+    """Write a text, whole or not at all; CatalogueError where that cannot be done."""
+    with _written(path) as building:
+        building.write_bytes(text.encode())
 
-    Raises
-    ------
-    CatalogueError
-        The file cannot be written.
 
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with whole_file(path) as building:
+            yield building
     except OSError as error:
         raise CatalogueError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _flat(table: pl.DataFrame) -> pl.DataFrame:
-    columns = []
-    for name, kind in table.schema.items():
-        if isinstance(kind, pl.List):
-            told = [_json(value) for value in table[name].to_list()]
-            columns.append(pl.Series(name, told, dtype=pl.String))
-        elif kind == pl.String:
-            risky = table[name].str.contains(_FORMULA).fill_null(False)
-            columns.append(
-                pl.select(pl.when(risky).then("'" + table[name]).otherwise(table[name]))
-                .to_series()
-                .alias(name)
-            )
-        else:
-            columns.append(table[name])
-    return pl.DataFrame(columns)
+    lists = [name for name, kind in table.schema.items() if isinstance(kind, pl.List)]
+    told = [pl.Series(name, [_json(value) for value in table[name].to_list()], pl.String) for name in lists]
+    safe = [no_formula(name) for name, kind in table.schema.items() if kind == pl.String]
+    return table.with_columns(*told, *safe)
 
 
 def _json(value: object) -> str:
