@@ -75,10 +75,8 @@ def in_words(where: dict[str, Any]) -> str:
     """One line about `circumstances` for under a table."""
     versions = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
     stolen = f"; the host kept back {where['stolen']} % of their time" if where.get("stolen") else ""
-    return (
-        f"Measured {where['when']} on {where['cpus']} cores ({where['processor']}, {where['system']}{stolen}), "
-        f"Python {where['python']}; {versions}."
-    )
+    machine = f"{where['cpus']} cores ({where['processor']}, {where['system']}{stolen})"
+    return f"Measured {where['when']} on {machine}, Python {where['python']}; {versions}."
 
 
 def stored(name: str) -> dict[str, Any]:
