@@ -20,6 +20,7 @@ from scipy import sparse
 
 from shelfwise.features.ngrams import FieldGrams, HashedNgrams
 from shelfwise.features.vectors import PREFIX, vectors_of
+from shelfwise.learners.matrix import one_blas_thread
 
 WIDTH = 128
 """Dimensions of the text; vectors of encoders and pictures get half as many each, at most."""
@@ -51,9 +52,7 @@ def embed(
     with what products like it have, so that products are not set apart by what is missing.
 
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"):  # the same bits on any number of cores; and it is not slower
+    with one_blas_thread():  # the same bits on any number of cores; and it is not slower
         return _embed(products, fields, dense, seed)
 
 

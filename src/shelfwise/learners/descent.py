@@ -68,11 +68,14 @@ def dot(a: Floats, b: Floats) -> float:
     return total
 
 
-@compiled
+@compiled(error_model="numpy")  # type: ignore[untyped-decorator]
 def adamw_kernel(
     weights: Floats, gradient: Floats, moments: Floats, rate: np.float32, decay: np.float32, step: int
 ) -> None:
-    """One step of AdamW (Loshchilov, Hutter 2019) on flat weights; moments: float32 [2, weights]."""
+    """One step of AdamW (Loshchilov, Hutter 2019) on flat weights; moments: float32 [2, weights].
+
+    Without Python's test for a division by zero (nothing here divides by it) the loop runs on vectors.
+    """
     first = np.float32(1) / np.float32(1 - 0.9**step)
     second = np.float32(1) / np.float32(1 - 0.999**step)
     for i in range(len(weights)):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shelfwise.learners.descent import adamw_kernel, dot, minimise
 from shelfwise.learners.heldout import ENOUGH, held_out, softmax, temperature
-from shelfwise.learners.matrix import Workers
+from shelfwise.learners.matrix import Workers, one_blas_thread
 from shelfwise.learners.standardiser import Standardiser
 
 Floats = NDArray[np.float32]
@@ -87,7 +87,7 @@ class SoftmaxLearner:
         self.standardiser_ = Standardiser(root=self.options.root).fit(X)
         Z = self.standardiser_.transform(X)
         start = np.zeros((Z.shape[1] + 1, classes), np.float32)
-        with Workers(self.threads) as workers:
+        with Workers(self.threads) as workers, one_blas_thread():
             self.prior_, self.temperature_ = self._choose(workers, X, Z, y, start)
             solved = self._solve(workers, Z, y, self.prior_, start)
         self.weights_, self.bias_ = _rounded(solved[:-1]), np.ascontiguousarray(solved[-1])
@@ -151,13 +151,13 @@ class SoftmaxLearner:
             gradient = np.zeros_like(W)
             total = prior / 2 * dot(flat[:-classes], flat[:-classes]) / len(y)
             for rows in _blocks(len(y)):
-                p = softmax(workers.product(Z[rows], W[:-1], W[-1]))
+                p = softmax(workers.fitting(Z[rows], W[:-1], W[-1]))
                 weight, at = factor[y[rows]], np.arange(len(p))
                 own = np.log(np.maximum(p[at, y[rows]], 1e-30))
                 total -= float((weight * own).sum(dtype=np.float64)) / len(y)
                 p[at, y[rows]] -= 1
                 p *= weight[:, None] * share
-                gradient[:-1] += workers.product(Z[rows].T, p)
+                gradient[:-1] += workers.fitting(Z[rows].T, p)
                 gradient[-1] += p.sum(axis=0)
             gradient[:-1] += np.float32(prior / len(y)) * W[:-1]
             return total, gradient.ravel()
@@ -225,7 +225,7 @@ class NetworkLearner:
         Z = self.standardiser_.transform(X)
         factor = np.ones(classes, np.float32) if self.class_weights is None else self.class_weights
         self.members_ = []
-        with Workers(self.threads) as workers:
+        with Workers(self.threads) as workers, one_blas_thread():
             for number in range(max(self.options.members, 1)):
                 seed = self.seed + number
                 training = _Training(self.options, workers, Z, y, factor)
@@ -360,16 +360,16 @@ class _Training:
         """Those of hidden, hidden_bias, output and output_bias, of some rows."""
         o, y = self.options, self.y[rows]
         x = _dropped(self.Z[rows], o.dropout / 4, rng)
-        units = self.workers.product(x, now.hidden, now.hidden_bias)
+        units = self.workers.fitting(x, now.hidden, now.hidden_bias)
         active = _dropped((units > 0).astype(np.float32), o.dropout, rng)
         units *= active
-        g = softmax(self.workers.product(units, now.output, now.output_bias))
+        g = softmax(self.workers.fitting(units, now.output, now.output_bias))
         g -= np.float32(o.smoothing / len(self.factor))
         g[np.arange(len(rows)), y] -= np.float32(1 - o.smoothing)
         g *= (self.factor[y] / np.float32(len(rows)))[:, None]
-        back = self.workers.product(g, now.output.T) * active
-        output = self.workers.product(units.T, g)
-        return [self.workers.product(x.T, back), back.sum(axis=0), output, g.sum(axis=0)]
+        back = self.workers.fitting(g, now.output.T) * active
+        output = self.workers.fitting(units.T, g)
+        return [self.workers.fitting(x.T, back), back.sum(axis=0), output, g.sum(axis=0)]
 
 
 def _dropped(values: Floats, share: float, rng: np.random.Generator) -> Floats:

@@ -1,13 +1,18 @@
-"""Products of dense matrices that give the same bits for any number of threads and in any batch.
+"""Products of dense matrices that give the same bits for any number of threads.
 
 Those of a BLAS need not: how it cuts a matrix, and so the order of its sums, depends on the number of threads
-and of rows (OpenBLAS's kernels for AVX2 differ, those for AVX-512 do not). Here each value is summed in one
-order, by fused operations where the processor has them, at about half of a BLAS's speed. Threads take rows.
+and of rows (OpenBLAS's kernels for AVX2 differ, those for AVX-512 do not). What answers products sums each
+value in one order, whatever batch a row stands in (`Workers.product`), at a third to a half of a BLAS's
+speed. What is fitted sees the same rows every time: there a BLAS held to one thread multiplies pieces whose
+size does not depend on the number of threads (`Workers.fitting`).
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 
 import numpy as np
@@ -47,8 +52,23 @@ class Workers:
             self._pool.shutdown()
             self._pool = None
 
+    def fitting(self, A: Floats, B: Floats, bias: Floats | None = None) -> Floats:
+        """A [n, d] times B [d, m], plus bias [m] on each row: float32 [n, m].
+
+        Only inside of `one_blas_thread`. In another batch a row may get other last bits: this is to fit with,
+        not to answer with.
+        """
+        out = np.empty((len(A), B.shape[1]), np.float32)
+        parts = [slice(at, at + _SHARE) for at in range(0, len(A), _SHARE)]
+        run = map if self._pool is None else self._pool.map
+        for _ in run(lambda part: np.matmul(A[part], B, out=out[part]), parts):
+            pass
+        if bias is not None:
+            out += bias
+        return out
+
     def product(self, A: Floats, B: Floats, bias: Floats | None = None) -> Floats:
-        """A [n, d] times B [d, m], plus bias [m] on each row: float32 [n, m]."""
+        """A [n, d] times B [d, m], plus bias [m] on each row: float32 [n, m]; a row's bits are its own."""
         if A.shape[1] != len(B):  # the kernel checks no bounds
             raise ValueError(f"a matrix of {A.shape[1]} columns does not go with one of {len(B)} rows")
         wanted, rows, depth = len(A), -(-len(A) // 4) * 4, -(-A.shape[1] // 4) * 4
@@ -67,6 +87,27 @@ class Workers:
         for _ in run(lambda part: multiply_kernel(left[part], right, out[part]), parts):
             pass
         return out[:wanted]
+
+
+_holding = threading.Lock()
+_held: list[object] = []
+"""What holds the BLAS to one thread, and a mark for each further block that wants it so."""
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold the BLAS of this process to one thread; several blocks may, at the same time."""
+    from threadpoolctl import threadpool_limits
+
+    with _holding:
+        _held.append(threadpool_limits(1, "blas") if not _held else None)
+    try:
+        yield
+    finally:
+        with _holding:
+            if len(_held) == 1:
+                _held[0].restore_original_limits()  # type: ignore[attr-defined]
+            _held.pop()
 
 
 def product(A: Floats, B: Floats, bias: Floats | None = None) -> Floats:
