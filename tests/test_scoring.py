@@ -69,6 +69,12 @@ def test_an_error_in_a_block_reaches_the_caller(threads, small_blocks):
         list(map_blocks(work, NUMBERS, 3, threads))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_exhausted_iterator_in_the_work_does_not_pass_for_the_end(threads, small_blocks):
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        list(map_blocks(lambda block: next(iter(())), NUMBERS, 3, threads))
+
+
 def test_only_a_few_blocks_are_under_way(small_blocks):
     begun = []
     results = map_blocks(lambda block: begun.append(block["n"][0]), NUMBERS, 3, 2)

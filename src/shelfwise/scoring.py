@@ -94,7 +94,8 @@ def map_blocks(
     size = block_rows(classes)
     blocks = [products[start : start + size] for start in range(0, products.height, size)]
     if threads <= 1 or len(blocks) <= 1:
-        yield from map(work, blocks)
+        for block in blocks:  # `map` would take a StopIteration in the work for the end of the blocks
+            yield work(block)
         return
     with ThreadPoolExecutor(threads) as pool:
         yield from _bounded(pool, work, blocks, threads + 1)
