@@ -48,6 +48,13 @@ def test_given_groups_join_and_joining_is_transitive():
     assert found.largest == 4
 
 
+def test_what_is_nearly_the_same_article_does_not_ask_for_the_given_group():
+    frame = products(["a", "b", "b", "c", "d"], group=["x", "x", "y", "y", None])
+    assert find_near_duplicates(frame, quick=True).articles.tolist() == [0, 1, 1, 2, 3]
+    whole = find_near_duplicates(frame.drop("group"))
+    assert whole.articles.tolist() == whole.groups.tolist() == [0, 1, 1, 2, 3]
+
+
 def test_equal_addresses_join_unless_they_are_placeholders(monkeypatch):
     monkeypatch.setattr(duplicates, "COMMON_ADDRESS", 2)
     frame = products(

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shelfwise.catalogue.duplicates import group_near_duplicates
+from shelfwise.catalogue.duplicates import find_near_duplicates, group_near_duplicates
 from shelfwise.catalogue.labels import LabelMapping, MappingReport, has_levels, reduce_rare
 from shelfwise.catalogue.paths import UNLABELLED
 from shelfwise.catalogue.picture_hashes import hash_pictures
@@ -36,17 +36,19 @@ _SAMPLE = 200
 
 @dataclass(frozen=True)
 class Lesson:
-    """The rows to learn from: products, their codes y int32 [rows], near-duplicate groups int64 [rows].
+    """The rows to learn from: products, their codes y int32 [rows], and int64 [rows] what belongs together.
 
-    `fields`: text fields that tell products apart. `dense`: names of the vectors that products have. `marks`:
-    what tells the encoders that made them from others. `renamed`: categories that a mapping changed; None =
-    dropped.
+    `groups`: what no split may part. `articles`: near-duplicates of one another, whatever group the catalogue
+    gives. `fields`: text fields that tell products apart. `dense`: names of the vectors that products have.
+    `marks`: what tells the encoders that made them from others. `renamed`: categories that a mapping changed;
+    None = dropped.
     """
 
     roles: Roles
     products: pl.DataFrame
     y: NDArray[np.int32]
     groups: NDArray[np.int64]
+    articles: NDArray[np.int64]
     taxonomy: Taxonomy
     fields: tuple[str, ...]
     dense: tuple[str, ...]
@@ -97,7 +99,7 @@ def read_lesson(
     """Read a catalogue and keep what can be learned from; `report` is told what became of each row."""
     roles, products = read_products(source, recipe, split)
     chosen, renamed = _prepare(source, products, roles, recipe, report)
-    fields = _fields(chosen, recipe)
+    fields = telling_fields(chosen, recipe)
     pictures = open_pictures(source, chosen, recipe.pictures.folder)
     encoders = ProductEncoders(recipe, fields, pictures, VectorCache())
     hashes = hash_pictures(pictures.find(chosen), recipe.threads) if pictures and encoders.pictures else None
@@ -115,16 +117,28 @@ def read_lesson(
     report.empty += chosen.height - telling.height
     taxonomy = _taxonomy(telling, source, roles, report)
     alike = hashes.take(told.to_numpy()) if hashes is not None else None
-    groups = group_near_duplicates(telling, quick=True, pictures=alike)
+    near = find_near_duplicates(telling, quick=True, pictures=alike)
     report.learned = telling.height
-    report.groups = len(np.unique(groups))
+    report.groups = len(np.unique(near.groups))
     report.fields = list(fields)
     report.data_sha256 = _fingerprint(telling, fields)
     _note_crossing(products, roles, report)
     y = taxonomy.codes(telling["label"])
     ids = encoders.unseen
     unseen = None if ids is None else telling["product_id"].is_in(list(ids)).to_numpy()
-    return Lesson(roles, telling, y, groups, taxonomy, fields, dense, encoders.marks, renamed, unseen)
+    return Lesson(
+        roles,
+        telling,
+        y,
+        near.groups,
+        near.articles,
+        taxonomy,
+        fields,
+        dense,
+        encoders.marks,
+        renamed,
+        unseen,
+    )
 
 
 def read_products(source: Source, recipe: Recipe, split: str | None) -> tuple[Roles, pl.DataFrame]:
@@ -317,7 +331,7 @@ def _follow(names: pl.Series, before: pl.Series, after: pl.Series) -> pl.Series:
     return names.replace(pairs["before"], pairs["after"])
 
 
-def _fields(products: pl.DataFrame, recipe: Recipe) -> tuple[str, ...]:
+def telling_fields(products: pl.DataFrame, recipe: Recipe) -> tuple[str, ...]:
     """The text fields to learn from: those asked for, or all that say more than one thing."""
     unknown = [name for name in recipe.catalogue.fields if name not in TEXT_FIELDS]
     if unknown:

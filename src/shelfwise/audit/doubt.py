@@ -117,7 +117,7 @@ class _Sides:
         lesson, labels = evidence.lesson, len(evidence.lesson.taxonomy.labels)
 
         def own(claims: Claims) -> Columns:
-            return own_traits(claims, twins_of(claims, lesson.y, lesson.groups, labels))
+            return own_traits(claims, twins_of(claims, lesson.y, lesson.articles, labels))
 
         return _Sides(
             (given, swapped),

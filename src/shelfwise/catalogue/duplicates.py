@@ -55,9 +55,13 @@ class NearDuplicates:
     Attributes
     ----------
     groups
-        [n] group codes 0, 1, ... in order of first appearance; rows with one code belong together.
+        [n] group codes 0, 1, ... in order of first appearance; rows with one code belong together: no split
+        may part them.
+    articles
+        [n] the same without the given group, which may be anything that has to stay together (a sender, say):
+        rows with one code are nearly the same article.
     joined
-        For each kind of evidence ("title", "group", "url", "image", "picture", "text"), the number of groups
+        For each kind of evidence ("title", "url", "image", "picture", "text", "group"), the number of groups
         that it removed by joining them, in this order.
     largest
         Rows in the largest group.
@@ -67,6 +71,7 @@ class NearDuplicates:
     """
 
     groups: NDArray[np.int64]
+    articles: NDArray[np.int64]
     joined: dict[str, int]
     largest: int
     crowded: int
@@ -110,9 +115,16 @@ def find_near_duplicates(
         before = _count_parts(parts)
         parts, crowded = _join_alike(products, parts)
         joined["text"] = before - _count_parts(parts)
-    groups = np.unique(parts, return_inverse=True)[1].astype(np.int64)
+    groups = articles = _codes(parts)
+    if "group" in products.columns:
+        parts, joined["group"] = _join_equal(parts, products["group"].replace("", None))
+        groups = _codes(parts)
     largest = int(np.bincount(groups).max()) if count else 0
-    return NearDuplicates(groups, joined, largest, crowded)
+    return NearDuplicates(groups, articles, joined, largest, crowded)
+
+
+def _codes(parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.unique(parts, return_inverse=True)[1].astype(np.int64)
 
 
 def normalise(text: pl.Expr) -> pl.Expr:
@@ -124,8 +136,6 @@ def normalise(text: pl.Expr) -> pl.Expr:
 def _keys(products: pl.DataFrame, quick: bool) -> Iterator[tuple[str, pl.Series]]:
     """Columns whose equal values join rows; null joins nothing."""
     yield "title", products.select(normalise(pl.col("title")).replace("", None).alias("key"))["key"]
-    if "group" in products.columns:
-        yield "group", products["group"].replace("", None)
     for name in ("url", "image"):
         if not quick and name in products.columns:
             value = pl.col(name).str.strip_chars().replace("", None)

@@ -42,7 +42,7 @@ def answers_of(evidence: Evidence) -> Answers:
         candidates=evidence.codes,
         probabilities=evidence.probabilities,
         given=evidence.given.p,
-        groups=lesson.groups,
+        groups=lesson.articles,
         titles=products[titled].to_list(),
         product_ids=products["product_id"].to_list(),
         vectors=embed(products, lesson.fields, dense),
