@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint
 JOBS ?= 0
 SHOP := demo-shop
 # All but timm, which brings a torchvision that has to be of torch's very build.
-EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search map review
+EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search map review serve client
 TORCH := 2.13.0
 comma := ,
 space := $(subst ,, )
@@ -29,11 +29,13 @@ check: .venv/.ready  ## style, types, layers, and whether the reference is curre
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/protocol.py --check
 
 page:  ## build the review page's bundle anew (needs node)
 	cd web && npm ci && npm run types && npm run build
 
 docs: .venv/.ready  ## write docs/reference anew from the code
+	$(BIN)/python docs/protocol.py
 	$(BIN)/python docs/generate.py
 
 bench: .venv/.bench-ready  ## Shelfwise beside LinearSVC and fastText on the catalogues in SHELFWISE_DATA

@@ -118,6 +118,18 @@ def test_near_duplicates_with_different_labels_are_told(planted):
     assert doubt_of(found, "T") > doubt_of(found, frame["product_id"][5])
 
 
+def test_a_given_group_is_kept_together_and_makes_no_near_duplicates(planted):
+    frame, kinds = planted
+    senders = [f"s{row * 7919 % 12}" for row in range(frame.height)]
+    found = find(frame.with_columns(sender_id=pl.Series(senders)))
+    top = found.doubts.head(len(kinds))
+    true = dict(zip(frame["product_id"], shop(48)["category"], strict=True))
+
+    assert found.report.groups == 12
+    assert "duplicate" not in set(found.doubts["kind"])
+    assert top["suggested"].to_list() == [true[name] for name in top["product_id"]]
+
+
 def test_a_shelf_of_one_product_is_doubted_only_as_far_as_another_fits(planted):
     single = pl.DataFrame({"product_id": ["S"], "title": ["quartz ruby gem"], "category": ["Gems"]})
     found = find(pl.concat([planted[0], single]))

@@ -53,7 +53,7 @@ def test_a_review_from_doubts_to_the_corrected_catalogue(shop, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["review", "mlflow:abc"], "shelfwise audit"),
+        (["review", "mlflow:abc"], "MLflow store"),
         (["review", "absent.parquet"], "no such file"),
         (["review", "DOUBTS", "--host", "0.0.0.0"], "--allow-remote"),
         (["review", "CATALOGUE"], "not written by an audit"),
@@ -63,7 +63,9 @@ def test_a_review_from_doubts_to_the_corrected_catalogue(shop, tmp_path):
         (["correct", "CATALOGUE", "CATALOGUE", "--output", "x.docx"], "ending"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(shop, words, told):
+def test_what_cannot_be_is_told_in_a_sentence(shop, words, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where there is no store
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     names = {"DOUBTS": str(shop[0]), "CATALOGUE": str(shop[1])}
     done = run(*(names.get(word, word) for word in words))
     assert done.exit_code == 2

@@ -18,7 +18,7 @@ def desk():
     given = np.repeat(np.arange(100), np.arange(100)).astype(np.int32)
     doubts = SimpleNamespace(x=np.zeros(len(given), np.float32), y=np.zeros(len(given), np.float32))
     return SimpleNamespace(
-        shelves=Shelves(labels, [None] * 100, [1] * 100, " > "), given=given, doubts=doubts
+        shelves=Shelves(labels, [None] * 100, [1] * 100, " > "), given=given, suggested=given, doubts=doubts
     )
 
 

@@ -104,15 +104,7 @@ def read_lesson(
     encoders = ProductEncoders(recipe, fields, pictures, VectorCache())
     hashes = hash_pictures(pictures.find(chosen), recipe.threads) if pictures and encoders.pictures else None
     chosen, dense = _encode(chosen, encoders, report, notify)
-    heard = [
-        *(pl.col(name) != "" for name in fields),
-        *(pl.col(PREFIX + name).is_not_null() for name in dense if name != "table"),
-    ]
-    told = (
-        chosen.select(pl.any_horizontal(heard)).to_series()
-        if heard
-        else pl.repeat(False, chosen.height, eager=True)
-    )
+    told = _tell_something(chosen, fields, dense)
     telling = chosen.filter(told)
     report.empty += chosen.height - telling.height
     taxonomy = _taxonomy(telling, source, roles, report)
@@ -126,19 +118,19 @@ def read_lesson(
     y = taxonomy.codes(telling["label"])
     ids = encoders.unseen
     unseen = None if ids is None else telling["product_id"].is_in(list(ids)).to_numpy()
-    return Lesson(
-        roles,
-        telling,
-        y,
-        near.groups,
-        near.articles,
-        taxonomy,
-        fields,
-        dense,
-        encoders.marks,
-        renamed,
-        unseen,
-    )
+    together = near.groups, near.articles
+    return Lesson(roles, telling, y, *together, taxonomy, fields, dense, encoders.marks, renamed, unseen)
+
+
+def _tell_something(products: pl.DataFrame, fields: Sequence[str], dense: Sequence[str]) -> pl.Series:
+    """Which products have a text or a vector that tells them apart, bool [products]."""
+    heard = [
+        *(pl.col(name) != "" for name in fields),
+        *(pl.col(PREFIX + name).is_not_null() for name in dense if name != "table"),
+    ]
+    if not heard:
+        return pl.repeat(False, products.height, eager=True)
+    return products.select(pl.any_horizontal(heard)).to_series()
 
 
 def read_products(source: Source, recipe: Recipe, split: str | None) -> tuple[Roles, pl.DataFrame]:

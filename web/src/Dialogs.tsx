@@ -74,7 +74,7 @@ function ProgressPanel() {
           <div>
             <h3>All products</h3>
             <Table rows={[
-              ["In doubt", count(progress.products)],
+              [store.hasGiven ? "In doubt" : "To be labelled", count(progress.products)],
               ["Still open", count(progress.open)],
               ...Object.entries(progress.by_action).map(([action, n]): [string, string] => [ACTIONS[action] ?? action, count(n)]),
             ]} />
@@ -89,7 +89,7 @@ function ProgressPanel() {
             <Table rows={progress.by_reviewer.map((one): [string, string] => [one.who, `${count(one.decided)} · ${count(Math.round(one.per_hour))} an hour`])} />
             <h3>Most frequent moves</h3>
             {progress.moved_pairs.length === 0 && <p class="note">Nothing was moved yet.</p>}
-            <Table rows={progress.moved_pairs.slice(0, 12).map((pair): [string, string] => [`${store.leaf(pair.from)} → ${store.leaf(pair.to)}`, count(pair.count)])} />
+            <Table rows={progress.moved_pairs.slice(0, 12).map((pair): [string, string] => [`${store.leaf(pair.from) || "no shelf"} → ${store.leaf(pair.to)}`, count(pair.count)])} />
           </div>
         </div>
       )}
@@ -176,13 +176,16 @@ export const KEYS: [string, string][] = [
   ["?", "this help"],
 ];
 
+/** Keys that decide nothing. */
+const LOOKING = new Set(["↓ ↑", "Esc", "F", "M", "?"]);
+
 function Help() {
   const store = useStore();
   return (
     <Modal title="Keys" onClose={() => store.show("")}>
       <table class="keys">
         <tbody>
-          {KEYS.map(([keys, words]) => (
+          {KEYS.filter(([keys]) => store.about.can_decide || LOOKING.has(keys)).map(([keys, words]) => (
             <tr key={keys}>
               <th scope="row">{keys.split(/ (?=or |… |↑)/).map((part, n) => <span key={n}>{n > 0 && " "}<kbd>{part.replace(/^or /, "")}</kbd></span>)}</th>
               <td>{words}</td>
@@ -191,7 +194,10 @@ function Help() {
         </tbody>
       </table>
       <p class="note">On the map: drag moves, the wheel zooms, Shift and drag encircles, a click opens a product.</p>
-      <p class="note">Every decision is on the disk before it counts as saved{store.about.decisions ? `, in ${store.about.decisions}` : ""}. Shelfwise {store.about.version}.</p>
+      {store.about.can_decide && (
+        <p class="note">Every decision is on the disk before it counts as saved{store.about.decisions ? `, in ${store.about.decisions}` : ""}.</p>
+      )}
+      <p class="note">Shelfwise {store.about.version}.</p>
     </Modal>
   );
 }

@@ -50,7 +50,7 @@ export function DoubtList() {
     lines.push(<Line key={item ? item.id : `empty-${at}`} item={item} place={at} top={at * LINE - shownTop + top} />);
   }
   return (
-    <div class="list" ref={box} role="listbox" aria-label="Doubts" tabIndex={0} aria-multiselectable="true"
+    <div class="list" ref={box} role="listbox" aria-label={store.about.judged ? "Doubts" : "Products"} tabIndex={0} aria-multiselectable="true"
       aria-activedescendant={store.current === null ? undefined : `doubt-${store.current}`}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
       <div class="whole" style={{ height: `${drawn}px` }}>
@@ -64,7 +64,7 @@ export function DoubtList() {
 
 function Empty() {
   const store = useStore();
-  const done = store.filter.state === "open";
+  const done = store.about.judged && store.filter.state === "open";
   return (
     <div class="empty-list">
       <p>{done ? "Nothing is open here." : "No product passes these filters."}</p>
@@ -96,18 +96,20 @@ function Line({ item, place, top }: LineProps) {
       } else if (event.ctrlKey || event.metaKey) store.pick(item.id);
       store.open(item.id);
     };
-    const classes = `line${chosen ? " current" : ""}${picked ? " picked" : ""}${item.state === "open" ? "" : " done"}`;
+    const classes = `line${store.about.can_decide ? "" : " looking"}${chosen ? " current" : ""}${picked ? " picked" : ""}${item.state === "open" ? "" : " done"}`;
     return (
       <div class={classes} style={style} id={`doubt-${item.id}`} role="option" aria-selected={picked}
         aria-current={chosen || undefined} aria-setsize={total} aria-posinset={place + 1} onClick={click}>
-        <input type="checkbox" checked={picked} aria-label={`Pick ${item.title}`} tabIndex={-1}
-          onClick={(event) => { event.stopPropagation(); store.pick(item.id); }} />
+        {store.about.can_decide && (
+          <input type="checkbox" checked={picked} aria-label={`Pick ${item.title}`} tabIndex={-1}
+            onClick={(event) => { event.stopPropagation(); store.pick(item.id); }} />
+        )}
         <Picture address={item.picture} size={160} alt="" />
         <div class="words">
           <div class="title">{item.title || item.product_id}</div>
           <TwoPaths given={store.path(item.given)} suggested={store.path(item.suggested)} />
           <div class="facts">
-            <Doubt value={item.doubt} />
+            <Doubt value={item.doubt} learn={item.given === null} />
             <span class={`kind ${item.kind}`}>{item.kind}</span>
             <StateMark state={item.state} saving={saving} />
             <span class="seller">{item.seller}</span>
@@ -131,7 +133,7 @@ export function BulkBar() {
       <div class="bulkbar" role="group" aria-label="Decide on the picked products">
         <strong>{count(ids.length)} picked</strong>
         <Button onClick={() => ask("accept", "each to its suggested shelf")}>Accept</Button>
-        <Button onClick={() => ask("keep", "each stays on its given shelf")}>Keep</Button>
+        {store.hasGiven && <Button onClick={() => ask("keep", "each stays on its given shelf")}>Keep</Button>}
         <Button onClick={() => store.pickBulk({ title: "", action: "move", count: ids.length, items: ids.map((id) => ({ id, action: "move" })) })}>
           Move to …
         </Button>
@@ -147,7 +149,7 @@ export function BulkBar() {
     <div class="bulkbar quiet" role="group" aria-label="Decide on all products of this list">
       <span>All {plural(rows.total, "product")}</span>
       <Button tone="quiet" onClick={() => ask("accept", "each to its suggested shelf")}>Accept …</Button>
-      <Button tone="quiet" onClick={() => ask("keep", "each stays on its given shelf")}>Keep …</Button>
+      {store.hasGiven && <Button tone="quiet" onClick={() => ask("keep", "each stays on its given shelf")}>Keep …</Button>}
       <Button tone="quiet" onClick={() => store.pickBulk({ title: "", action: "move", count: rows.total, filter: { ...filter } })}>
         Move to …
       </Button>

@@ -19,13 +19,17 @@ export function Filters() {
     <section class="filters" aria-label="Filters">
       <div class="row">
         <TextBox value={filter.text} onText={(text) => set({ text })} />
-        <Choice label="State" value={filter.state} onChoice={(state) => set({ state: state as Filter["state"] })}
-          choices={[["open", "Open"], ["decided", "Decided"], ["unsure", "Unsure"], ["skipped", "Skipped"], ["all", "All"]]} />
+        {about.judged && (
+          <Choice label="State" value={filter.state} onChoice={(state) => set({ state: state as Filter["state"] })}
+            choices={[["open", "Open"], ["decided", "Decided"], ["unsure", "Unsure"], ["skipped", "Skipped"], ["all", "All"]]} />
+        )}
       </div>
       <div class="row">
         <ShelfBox />
-        <Choice label="Which shelf" value={filter.role} onChoice={(role) => set({ role: role as Filter["role"] })}
-          choices={[["either", "on either side"], ["given", "given"], ["suggested", "suggested"]]} />
+        {about.judged && store.hasGiven && (
+          <Choice label="Which shelf" value={filter.role} onChoice={(role) => set({ role: role as Filter["role"] })}
+            choices={[["either", "on either side"], ["given", "given"], ["suggested", "suggested"]]} />
+        )}
       </div>
       <div class="row">
         <Choice label="Kind" value={filter.kind} onChoice={(kind) => set({ kind })}
@@ -34,7 +38,10 @@ export function Filters() {
           <Choice label="Seller" value={filter.seller} onChoice={(seller) => set({ seller })}
             choices={[["", "All sellers"], ...about.sellers.map(({ name, count: n }): [string, string] => [name, `${name} (${count(n)})`])]} />
         )}
-        <Range least={filter.least} most={filter.most} onRange={(least, most) => set({ least, most })} />
+        {about.judged && (
+          <Range name={store.hasGiven ? "Doubt" : "To learn"} least={filter.least} most={filter.most}
+            onRange={(least, most) => set({ least, most })} />
+        )}
       </div>
       <div class="row summary">
         <strong>{store.rows.loaded ? plural(store.rows.total, "product") : "…"}</strong>
@@ -78,14 +85,15 @@ export function Choice(props: { label: string; value: string; choices: [string, 
   );
 }
 
-function Range({ least, most, onRange }: { least: number; most: number; onRange: (least: number, most: number) => void }) {
+function Range(props: { name: string; least: number; most: number; onRange: (least: number, most: number) => void }) {
+  const { name, least, most, onRange } = props;
   const change = (low: string, high: string) => {
     const [from, to] = [Number(low) / 100, Number(high) / 100].map((n) => Math.min(1, Math.max(0, n || 0)));
     onRange(Math.min(from, to), Math.max(from, to));
   };
   return (
-    <span class="range" title="Doubt from … to … per cent">
-      <span aria-hidden="true">Doubt</span>
+    <span class="range" title={`${name} from … to … per cent`}>
+      <span aria-hidden="true">{name}</span>
       <input type="number" min={0} max={100} step={5} aria-label="Least doubt in per cent" value={Math.round(least * 100)}
         onChange={(event) => change(event.currentTarget.value, String(most * 100))} />
       <span aria-hidden="true">–</span>

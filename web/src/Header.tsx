@@ -25,12 +25,14 @@ export function Header() {
         <img src="/static/icon.svg" alt="" width="24" height="24" />
         <h1 title={about.catalogue}>{about.title}</h1>
       </div>
-      <button type="button" class="progress" onClick={() => store.show("progress")} title="Progress and agreement">
-        <progress max={1} value={share} aria-label="Products reviewed" />
-        <span>
-          {count(decided)} of {count(about.products)} reviewed
-        </span>
-      </button>
+      {about.judged ? (
+        <button type="button" class="progress" onClick={() => store.show("progress")} title="Progress and agreement">
+          <progress max={1} value={share} aria-label="Products reviewed" />
+          <span>
+            {count(decided)} of {count(about.products)} reviewed
+          </span>
+        </button>
+      ) : <span class="progress">{plural(about.products, "product")}</span>}
       <div class="spacer" />
       {outbox.waiting.length > 0 && (
         <button type="button" class={failing ? "chip bad" : "chip"} onClick={() => store.show("unsaved")}>
@@ -48,16 +50,20 @@ export function Header() {
           </button>
         </div>
       )}
-      <details class="menu" ref={menu}>
-        <summary>Export</summary>
-        <div class="sheet">
-          <a href="/api/export?form=parquet" download>Decisions as Parquet</a>
-          <a href="/api/export?form=csv" download>Decisions as CSV</a>
-        </div>
-      </details>
-      <button type="button" class="link" onClick={() => store.show("name")} title="Change the reviewer's name">
-        {store.api.reviewer || "reviewer"}
-      </button>
+      {about.judged && (
+        <details class="menu" ref={menu}>
+          <summary>Export</summary>
+          <div class="sheet">
+            <a href="/api/export?form=parquet" download>Decisions as Parquet</a>
+            <a href="/api/export?form=csv" download>Decisions as CSV</a>
+          </div>
+        </details>
+      )}
+      {about.judged && (
+        <button type="button" class="link" onClick={() => store.show("name")} title="Change the reviewer's name">
+          {store.api.reviewer || "reviewer"}
+        </button>
+      )}
       <button type="button" class="round" onClick={() => store.show("help")} aria-label="Keys and help">
         ?
       </button>

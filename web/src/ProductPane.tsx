@@ -31,9 +31,11 @@ export function ProductPane() {
 /** Given and suggested shelf, and the buttons. It is there before the rest has come. */
 function Decide({ line }: { line: Item }) {
   const store = useStore();
+  const { can_decide, judged } = store.about;
   const given = line.given_path ?? store.path(line.given);
   const suggested = line.suggested_path ?? store.path(line.suggested);
-  const common = Math.min(shared(given, suggested), Math.min(given.length, suggested.length) - 1);
+  const both = Math.max(0, Math.min(shared(given, suggested), Math.min(given.length, suggested.length) - 1));
+  const common = judged ? both : given.length;
   const saving = store.outbox.wishFor(line.id);
   const confidence = store.product()?.confidence;
   return (
@@ -46,27 +48,33 @@ function Decide({ line }: { line: Item }) {
         </div>
       </div>
       <dl class="shelves">
-        <dt>Given</dt>
-        <dd><Path path={given} common={common} /></dd>
-        <dt>Suggested</dt>
-        <dd class="suggested">
-          <Path path={suggested} common={common} />
-          {confidence !== null && confidence !== undefined && <span class="sure">{percent(confidence)} sure</span>}
-        </dd>
+        <dt>{judged ? "Given" : "Shelf"}</dt>
+        <dd>{line.given === null ? <span class="none">none</span> : <Path path={given} common={common} />}</dd>
+        {judged && <dt>Suggested</dt>}
+        {judged && (
+          <dd class="suggested">
+            <Path path={suggested} common={common} />
+            {confidence !== null && confidence !== undefined && <span class="sure">{percent(confidence)} sure</span>}
+          </dd>
+        )}
       </dl>
       <div class="facts">
-        <Doubt value={line.doubt} wide />
+        <Doubt value={line.doubt} learn={line.given === null} wide />
         <span class={`kind ${line.kind}`}>{line.kind}</span>
-        <span>{line.distance === 0 ? "same shelf" : `${plural(line.distance, "step")} apart in the tree`}</span>
+        {judged && line.given !== null && (
+          <span>{line.distance === 0 ? "same shelf" : `${plural(line.distance, "step")} apart in the tree`}</span>
+        )}
         <StateMark state={line.state} saving={Boolean(saving)} />
         {line.state !== "open" && line.decision !== null && <span>now on <strong>{store.path(line.decision).join(" › ")}</strong></span>}
       </div>
-      {store.about.can_decide && (
+      {can_decide && (
         <div class="actions" role="group" aria-label="Decision">
           <Button tone="main" keyName="A" onClick={() => store.decide("accept")} title="The suggested shelf is right (A or Enter)">
             Accept suggestion
           </Button>
-          <Button keyName="K" onClick={() => store.decide("keep")} title="The given shelf is right">Keep</Button>
+          {line.given !== null && (
+            <Button keyName="K" onClick={() => store.decide("keep")} title="The given shelf is right">Keep</Button>
+          )}
           <Button keyName="O" onClick={() => store.show("picker")} title="Choose another shelf (O or /)">Other shelf …</Button>
           <Button keyName="U" onClick={() => store.decide("unsure")} title="I cannot tell">Unsure</Button>
           <Button keyName="S" onClick={() => store.decide("skip")} title="Later (S or arrow right)">Skip</Button>
@@ -87,18 +95,19 @@ function SellerPair({ line }: { line: Item }) {
   const [ids, setIds] = useState<number[]>([]);
   useEffect(() => {
     setIds([]);
-    if (!line.seller || line.given === line.suggested) return undefined;
+    const { given } = line;
+    if (!line.seller || given === null || given === line.suggested) return undefined;
     const stop = new AbortController();
     const look = async () => {
       const found: number[] = [];
       for (let offset = 0, total = 1; offset < Math.min(total, MOST); offset += 200) {
         const query = new URLSearchParams({
-          seller: line.seller, shelf: line.given, role: "given", state: "open", limit: "200", offset: String(offset),
+          seller: line.seller, shelf: given, role: "given", state: "open", limit: "200", offset: String(offset),
         });
         const page = await store.api.get<{ total: number; items: Item[] }>(`/api/doubts?${query}`, stop.signal);
         total = page.total;
         for (const item of page.items) {
-          if (item.given === line.given && item.suggested === line.suggested) found.push(item.id);
+          if (item.given === given && item.suggested === line.suggested) found.push(item.id);
         }
       }
       setIds(found);
@@ -120,6 +129,7 @@ function SellerPair({ line }: { line: Item }) {
 
 function Details({ product }: { product: Product }) {
   const store = useStill();
+  const { judged } = store.about;
   return (
     <div class="details">
       {product.gone && <p class="banner">The catalogue no longer has this product; only the doubt is known.</p>}
@@ -134,11 +144,11 @@ function Details({ product }: { product: Product }) {
         <div class="tell">
           {product.reasons.length > 0 && (
             <section aria-label="Reasons">
-              <h3>Why it is doubted</h3>
+              <h3>{product.given === null ? "Why its shelf would teach much" : "Why it is doubted"}</h3>
               <ul class="reasons">
                 {product.reasons.map((reason, number) => <li key={number}>{reason}</li>)}
               </ul>
-              {Math.abs(product.doubt - product.doubt_before) >= 0.005 && (
+              {product.doubt !== null && Math.abs(product.doubt - product.doubt_before) >= 0.005 && (
                 <p class="note">The doubt was {percent(product.doubt_before)} before your decisions on its neighbours.</p>
               )}
             </section>
@@ -152,12 +162,18 @@ function Details({ product }: { product: Product }) {
           <Facts product={product} />
         </div>
       </div>
-      <div class="columns nearest">
-        <Nearest title="Nearest on the given shelf" path={product.given} near={product.neighbours.given} />
-        <Nearest title="Nearest on the suggested shelf" path={product.suggested} near={product.neighbours.suggested} />
-      </div>
+      {judged && (
+        <div class="columns nearest">
+          {product.given !== null && (
+            <Nearest title="Nearest on the given shelf" path={product.given} near={product.neighbours.given} />
+          )}
+          {product.suggested !== null && (
+            <Nearest title="Nearest on the suggested shelf" path={product.suggested} near={product.neighbours.suggested} />
+          )}
+        </div>
+      )}
       {(product.neighbours.other?.length ?? 0) > 0 && (
-        <Nearest title="Nearest elsewhere" near={product.neighbours.other ?? []} />
+        <Nearest title={judged ? "Nearest elsewhere" : "Nearest products"} near={product.neighbours.other ?? []} />
       )}
       {product.history.length > 0 && (
         <section aria-label="History">
@@ -258,7 +274,7 @@ function Nearest({ title, path, near }: { title: string; path?: string; near: Ne
                 <span class="title">{one.title || one.product_id}</span>
                 <span class="note">
                   {percent(one.similarity)} alike
-                  {path === undefined && ` · ${store.path(one.category).join(" › ")}`}
+                  {path === undefined && ` · ${store.path(one.category).join(" › ") || "no shelf"}`}
                   {one.category_before !== undefined && one.category_before !== one.category && ` · now on ${store.leaf(one.category)}`}
                 </span>
               </span>

@@ -18,6 +18,7 @@ export interface About {
   token: string;
   version: string;
   can_decide: boolean;
+  judged: boolean; // false: nothing is doubted and nothing suggested, one only looks
   decisions?: string;
   notes: string[];
 }
@@ -27,11 +28,11 @@ export interface Item {
   product_id: string;
   title: string;
   picture: string | null;
-  given: string;
+  given: string | null; // null: it has no shelf
   given_path?: string[];
-  suggested: string;
+  suggested: string | null; // null: nothing was judged
   suggested_path?: string[];
-  doubt: number;
+  doubt: number | null;
   kind: Kind;
   distance: number;
   seller: string;
@@ -44,8 +45,8 @@ export interface Near {
   product_id: string;
   title: string;
   picture: string | null;
-  category: string;
-  category_before?: string;
+  category: string | null; // null: it has no shelf
+  category_before?: string | null;
   similarity: number | null;
 }
 
@@ -100,7 +101,7 @@ export interface Progress {
   by_action: Record<string, number>;
   by_reviewer: { who: string; decided: number; per_hour: number }[];
   agreement: { both: number; same: number; share: number | null };
-  moved_pairs: { from: string; to: string; count: number }[];
+  moved_pairs: { from: string; to: string; count: number }[]; // from "": they had no shelf
 }
 
 export interface Filter {

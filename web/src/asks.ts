@@ -21,7 +21,7 @@ export interface BulkAsk {
 export type Dialog = "" | "picker" | "pick-bulk" | "help" | "progress" | "name" | "unsaved" | "bulk";
 
 /** What a decision does, for the list of those that are not saved yet and for messages. */
-export function inWords(action: Action, line: Item, leaf: (category: string) => string, category?: string): string {
+export function inWords(action: Action, line: Item, leaf: (category: string | null) => string, category?: string): string {
   const title = `“${line.title.slice(0, 60)}”`;
   const said: Record<Action, string> = {
     accept: `${title} to ${leaf(line.suggested)}`,

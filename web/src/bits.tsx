@@ -12,15 +12,18 @@ export function Key({ children }: { children: string }) {
 
 const TONES = ["low", "fair", "high"] as const;
 
-export function Doubt({ value, wide = false }: { value: number; wide?: boolean }) {
+/** A doubt, or with `learn` how much a product's shelf would teach; nothing where nothing was judged. */
+export function Doubt({ value, wide = false, learn = false }: { value: number | null; wide?: boolean; learn?: boolean }) {
+  if (value === null) return null;
   const tone = TONES[value >= 0.75 ? 2 : value >= 0.4 ? 1 : 0];
+  const what = learn ? "To be learned" : "Doubt";
   return (
-    <span class={wide ? "doubt wide" : "doubt"} title={`Doubt: ${percent(value)}`}>
+    <span class={wide ? "doubt wide" : "doubt"} title={`${what}: ${percent(value)}`}>
       <span class="bar" aria-hidden="true">
         <span class={`amount ${tone}`} style={{ width: `${Math.round(value * 100)}%` }} />
       </span>
       <span class="number">
-        <span class="unseen">doubt </span>
+        <span class="unseen">{what.toLowerCase()} </span>
         {percent(value)}
       </span>
     </span>
@@ -61,7 +64,17 @@ export function Path({ path, common = 0 }: { path: string[]; common?: number }) 
   );
 }
 
+/** What differs between two paths; of the only one all, "none" where there is none. */
 export function TwoPaths({ given, suggested }: { given: string[]; suggested: string[] }) {
+  if (!given.length || !suggested.length) {
+    const only = suggested.length ? suggested : given;
+    return (
+      <span class="two" title={only.join(" › ")}>
+        {suggested.length > 0 && <span class="arrow">→ </span>}
+        <span class={suggested.length ? "to" : "from"}>{only.join(" › ") || "no shelf"}</span>
+      </span>
+    );
+  }
   const common = shared(given, suggested);
   const from = given.slice(Math.min(common, given.length - 1)).join(" › ");
   const to = suggested.slice(Math.min(common, suggested.length - 1)).join(" › ");

@@ -30,7 +30,7 @@ export function listen(store: Store): void {
     z: () => store.undo(),
     arrowdown: () => store.step(1),
     arrowup: () => store.step(-1),
-    x: () => store.current !== null && store.pick(store.current),
+    x: () => store.current !== null && store.about.can_decide && store.pick(store.current),
     m: () => store.about.has_map && store.setView(store.view === "map" ? "list" : "map"),
     f: () => document.getElementById("filter-text")?.focus(),
     escape: () => store.pickNone(),

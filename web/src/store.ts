@@ -57,7 +57,7 @@ export class Store {
   async ready(): Promise<void> {
     const first = this.rows.narrow(this.filter);
     this.about = await this.api.about();
-    document.title = `${this.about.title} · Shelfwise review`;
+    document.title = `${this.about.title} · Shelfwise ${this.about.judged ? "review" : "explore"}`;
     const box = `shelfwise.outbox.${this.about.catalogue}.${this.about.title}.${this.about.products}`;
     this.outbox = new Outbox(this.api, box, () => this.notify(), (outcome) => this.settle(outcome));
     if (!this.api.reviewer && this.about.can_decide) this.dialog = "name";
@@ -84,6 +84,11 @@ export class Store {
       this.drawn = false;
       for (const listener of this.listeners) listener();
     });
+  }
+
+  /** Whether any product here has a shelf on which it could be kept. */
+  get hasGiven(): boolean {
+    return Object.keys(this.about.kinds).some((kind) => kind !== "unlabelled");
   }
 
   path(category: string | null): string[] {
@@ -203,7 +208,7 @@ export class Store {
 
   decide(action: Action, category?: string, isNew = false): void {
     const line = this.line();
-    if (!line || !this.about.can_decide) return;
+    if (!line || !this.about.can_decide || (action === "keep" && line.given === null)) return;
     if (action === "accept" && line.given === line.suggested) action = "keep";
     const wish: Wish = { id: line.id, action, ...(category ? { category } : {}), ...(isNew ? { new: true } : {}) };
     this.dialog = "";

@@ -56,13 +56,13 @@ def tabulate(evidence: Evidence, doubt: Doubt, vectors: Floats, places: Floats |
     there is no map.
     """
     lesson = evidence.lesson
-    y, groups, taxonomy = lesson.y, lesson.groups, lesson.taxonomy
+    y, groups, taxonomy = lesson.y, lesson.articles, lesson.taxonomy
     suggested = suggestions(evidence.given, y, groups)
     near = (nearest_on(y, vectors, y), nearest_on(suggested, vectors, y))
     kinds = kinds_of(evidence.given, y, groups, len(taxonomy.labels), near)
     facts = Facts(
         taxonomy, evidence.given, suggested, kinds, near, groups, evidence.views,
-        lesson.products["title"].to_list(), evidence.codes, evidence.probabilities,
+        _names(lesson.products), evidence.codes, evidence.probabilities,
     )  # fmt: skip
     labels = pl.Series(taxonomy.labels, dtype=pl.String)
     spots = np.full((len(y), 2), np.nan, np.float32) if places is None else places
@@ -75,16 +75,22 @@ def tabulate(evidence: Evidence, doubt: Doubt, vectors: Floats, places: Floats |
             "doubt": doubt.doubt,
             "kind": pl.Series(kinds.tolist(), dtype=pl.String),
             "reasons": pl.Series(_reasons(facts, y, groups), dtype=SCHEMA["reasons"]),
-            "neighbours": _neighbours(lesson.products, labels, y, near),
+            "neighbours": neighbours_of(lesson.products, labels, y, near),
             "distance": taxonomy.distance(y, suggested).astype(np.uint8),
             "confidence": _confidence(suggested, evidence.codes, evidence.probabilities),
-            "candidates": _candidates(labels, evidence.codes, evidence.probabilities),
+            "candidates": candidates_of(labels, evidence.codes, evidence.probabilities),
             "x": spots[:, 0],
             "y": spots[:, 1],
         },
         schema=SCHEMA,
     )
     return table.sort("doubt", descending=True, maintain_order=True)
+
+
+def _names(products: pl.DataFrame) -> list[str]:
+    """What to call each product: its title, or its id where it has none."""
+    name = pl.when(pl.col("title") == "").then("product_id").otherwise("title")
+    return products.select(name.alias("name"))["name"].to_list()
 
 
 def _reasons(facts: Facts, y: Codes, groups: NDArray[np.int64]) -> list[list[str]]:
@@ -98,9 +104,10 @@ def _reasons(facts: Facts, y: Codes, groups: NDArray[np.int64]) -> list[list[str
     return told
 
 
-def _neighbours(
+def neighbours_of(
     products: pl.DataFrame, labels: pl.Series, y: Codes, near: tuple[Nearest, Nearest]
 ) -> pl.Series:
+    """The nearest products of two searches as lists, [asked]; `y` [products]: -1 is no category."""
     rows = np.concatenate([near[0].rows, near[1].rows], axis=1)
     cosine = np.concatenate([near[0].cosine, near[1].cosine], axis=1)
     there = rows >= 0
@@ -109,14 +116,15 @@ def _neighbours(
         {
             "product_id": products["product_id"].gather(flat),
             "title": products["title"].gather(flat),
-            "category": labels.gather(y[flat]),
+            "category": labels.extend_constant(None, 1).gather(np.where(y < 0, len(labels), y)[flat]),
             "similarity": cosine[there],
         }
     ).to_struct("neighbours")
     return _lists(listed, there.sum(axis=1), SCHEMA["neighbours"])
 
 
-def _candidates(labels: pl.Series, codes: Codes, probabilities: Floats) -> pl.Series:
+def candidates_of(labels: pl.Series, codes: Codes, probabilities: Floats) -> pl.Series:
+    """The most probable categories as lists, [products]."""
     codes, probabilities = codes[:, :_CANDIDATES], probabilities[:, :_CANDIDATES]
     listed = pl.DataFrame({"category": labels.gather(codes.ravel()), "confidence": probabilities.ravel()})
     counts = np.full(len(codes), codes.shape[1])

@@ -225,7 +225,7 @@ class _Desk:
         places = np.flatnonzero(self.swapped[rows])
         rng = np.random.default_rng([self.seed, _STREAM, int(rows[0])])
         codes, way = draw(mixed[places], self.lesson.y[rows[places]], tree, rng)
-        best, p = _best(mixed)
+        best, p = best_of(mixed)
         return _Found(rows, best, p, given, claims_of(said, places, codes, tree), way)
 
 
@@ -234,7 +234,7 @@ def _heard(fusion: Fusion) -> tuple[str, ...]:
     return tuple(name for name in fusion.views if name != DEPARTMENTS)
 
 
-def _best(p: Floats) -> tuple[Codes, Floats]:
+def best_of(p: Floats) -> tuple[Codes, Floats]:
     """The most probable categories and their probabilities, best first, ties by code."""
     count = min(CANDIDATES, p.shape[1])
     some = np.sort(np.argpartition(-p, count - 1, axis=1)[:, :count], axis=1)

@@ -71,9 +71,9 @@ def _mix(facts: Facts, row: int) -> str:
     given, suggested = int(facts.claims.code[row]), int(facts.suggested[row])
     listed = facts.candidates[row].tolist()
     p = float(facts.probabilities[row][listed.index(suggested)]) if suggested in listed else 0.0
-    own = _percent(float(facts.claims.p[row]))
+    own = percent(float(facts.claims.p[row]))
     return (
-        f"Judged by all other products it fits {_name(facts, suggested)!r} with {_percent(p)} "
+        f"Judged by all other products it fits {_name(facts, suggested)!r} with {percent(p)} "
         f"and its own shelf {_name(facts, given)!r} with {own}."
     )
 
@@ -134,7 +134,8 @@ def _listed(names: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share as a person reads it, such as 41 % or less than 0.1 %."""
     if share < 0.001:
         return "less than 0.1 %"
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"

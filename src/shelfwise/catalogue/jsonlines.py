@@ -121,10 +121,11 @@ def _row(number: int, item: object, names: list[str]) -> Row:
     if not isinstance(item, dict):
         return Row(number, None, "not JSON" if item is _BAD else "JSON, but no object")
     get = item.get
-    return Row(number, [_cell(get(name)) for name in names])
+    return Row(number, [cell_text(get(name)) for name in names])
 
 
-def _cell(value: object) -> str | None:
+def cell_text(value: object) -> str | None:
+    """Return a decoded JSON value as the text of a cell, None where there is nothing."""
     if value is None or isinstance(value, str):
         return value or None
     if isinstance(value, bool):

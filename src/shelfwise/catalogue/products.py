@@ -37,7 +37,12 @@ PICTURE = "picture"
 
 NOTHING = "no text in any field and no picture"
 """Why a row is "empty", in its `reason`."""
-_MISSING = ("", "nan", "none", "null", "n/a", "<na>", "nil")
+NO_ID = "no product id: the row number stands in"
+"""What the `reason` of a row without an id says."""
+
+MISSING = ("", "nan", "none", "null", "n/a", "<na>", "nil")
+"""Values that stand for none, compared without case."""
+
 _SPLITS = {"validation": "val", "valid": "val", "dev": "val", "training": "train", "testing": "test"}
 
 
@@ -95,7 +100,7 @@ def _column(raw: pl.DataFrame, name: str | None) -> pl.Series:
         return pl.Series(name or "", [None], dtype=pl.String).new_from_index(0, raw.height)
     text = as_text(raw[name])
     lower = text.str.strip_chars().str.to_lowercase()
-    return text.set(lower.is_in(list(_MISSING)).fill_null(True), None)
+    return text.set(lower.is_in(list(MISSING)).fill_null(True), None)
 
 
 def _texts(raw: pl.DataFrame, roles: Roles) -> pl.DataFrame:
@@ -127,11 +132,7 @@ def _attributes(raw: pl.DataFrame, roles: Roles) -> pl.Series:
     for column in roles.attributes:
         if column not in raw.columns:
             continue
-        own_name = (
-            ""
-            if names.match(column, "attributes") > 1 or column.startswith(_OPENED)
-            else " ".join(column.split())
-        )
+        own_name = attribute_name(column)
         nested = isinstance(raw.schema[column], pl.Struct | pl.List | pl.Array)
         parts.append(
             unfold(raw[column] if nested else _column(raw, column), own_name).alias(f"a{len(parts)}")
@@ -143,6 +144,12 @@ def _attributes(raw: pl.DataFrame, roles: Roles) -> pl.Series:
     )
     text = pl.DataFrame(parts).select(joined.fill_null("").alias("attributes")).to_series()
     return text.str.slice(0, CAP) if (text.str.len_bytes() > CAP).any() else text
+
+
+def attribute_name(column: str) -> str:
+    """Return what a column's plain values are called as items, "" where it holds whole lists of items."""
+    whole = names.match(column, "attributes") > 1 or column.startswith(_OPENED)
+    return "" if whole else " ".join(column.split())
 
 
 def url_words(urls: pl.Series) -> pl.Series:
@@ -249,9 +256,7 @@ def _statuses(out: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
     reasons = [
         pl.col("broken"),
         pl.when(empty & pl.col("broken").is_null()).then(pl.lit(NOTHING)),
-        pl.when(pl.col("lacking") & pl.col("broken").is_null()).then(
-            pl.lit("no product id: the row number stands in")
-        ),
+        pl.when(pl.col("lacking") & pl.col("broken").is_null()).then(pl.lit(NO_ID)),
         pl.col("mended"),
         pl.when(capped).then(pl.lit(f"text cut to {CAP:,} characters")),
     ]

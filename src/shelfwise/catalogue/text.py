@@ -43,7 +43,9 @@ _INLINE = (
     "a|abbr|b|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var"
 )
 _HTML = rf"(?is)</?(?:{_TAGS})(?:[\s/][^>]*)?>|<!--|<!doctype|<!\[CDATA\["
-_ENTITY = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
+ENTITY = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
+"""A character reference of HTML, such as ``&amp;``."""
+
 _IS_HTML = re.compile(_HTML)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|$)", re.S)
 _BLOCK = re.compile(rf"<(?=/?(?!(?:{_INLINE})[\s/>])[a-zA-Z])", re.I)
@@ -70,7 +72,7 @@ def strip_html(series: pl.Series, cap: int = CAP) -> pl.Series:
     if text.len() == text.null_count():
         return text
     for _ in range(3):
-        marked = (text.str.contains("[<&]") & text.str.contains(f"{_HTML}|{_ENTITY}")).fill_null(False)
+        marked = (text.str.contains("[<&]") & text.str.contains(f"{_HTML}|{ENTITY}")).fill_null(False)
         if not marked.any():
             break
         text = _replace_where(text, marked)
@@ -149,7 +151,7 @@ def unfold(series: pl.Series, name: str = "") -> pl.Series:
         return _join(nested, pl.Series(range(len(nested)), dtype=pl.UInt32)).alias(series.name)
     text = series.cast(pl.String, strict=False).fill_null("")
     distinct = text.unique(maintain_order=True)
-    items = [_items(value, name) for value in distinct.to_list()]
+    items = [items_of(value, name) for value in distinct.to_list()]
     codes = pl.DataFrame({"v": text}).join(
         pl.DataFrame({"v": distinct}).with_row_index("code"), on="v", how="left", maintain_order="left"
     )["code"]
@@ -166,8 +168,8 @@ def _join(items: list[list[str]], codes: pl.Series) -> pl.Series:
     return whole["item"].fill_null("")
 
 
-def _items(value: str, name: str) -> list[str]:
-    """Return the items of one text value."""
+def items_of(value: str, name: str) -> list[str]:
+    """Return the items of one text value, see `unfold`; mark-up in them is still there."""
     value = value.strip()
     if not value:
         return []

@@ -12,7 +12,10 @@ import click
 import shelfwise
 from shelfwise.cli import audit as auditing
 from shelfwise.cli import doctor, encoders, options, terminal
+from shelfwise.cli import explore as exploring
+from shelfwise.cli import queue as queueing
 from shelfwise.cli import review as reviewing
+from shelfwise.cli import serve as serving
 from shelfwise.cli import shelves as shelving
 
 # Everything else is imported inside of the commands, so that --help is instant.
@@ -319,9 +322,12 @@ main.add_command(encoders.finetune)
 main.add_command(encoders.export)
 main.add_command(auditing.audit)
 main.add_command(doctor.doctor)
+main.add_command(exploring.explore)
+main.add_command(queueing.queue)
 main.add_command(reviewing.review)
 main.add_command(reviewing.correct)
 main.add_command(shelving.shelves)
+main.add_command(serving.serve)
 
 
 def _next_steps(model: str, catalogue: str, split: str | None) -> list[str]:

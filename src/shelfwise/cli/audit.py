@@ -11,6 +11,7 @@ from shelfwise.cli import options, terminal
 if TYPE_CHECKING:
     from shelfwise.audit import Audit
     from shelfwise.recipe import Recipe
+    from shelfwise.track.tracker import Trackers
 
 _SHOWN = 8
 
@@ -24,17 +25,16 @@ _SHOWN = 8
 @options.roles()
 @click.option(
     "--model",
-    metavar="DIR",
+    metavar="MODEL",
     type=click.Path(),
-    help="Audit with this model's settings; it is not asked itself.",
+    help="A model folder or mlflow:RUN_ID: audit with its settings; it is not asked itself.",
 )
 @options.recipe()
 @options.encoders()
-@click.option(
-    "--map/--no-map", "layout", default=None, help="Give products a place on the map; if it is installed."
-)
+@options.layout()
 @options.seed("Seed of every random choice.")
 @options.threads()
+@options.track()
 @options.as_json()
 def audit(
     catalogue: str,
@@ -47,6 +47,7 @@ def audit(
     seed: int | None,
     threads: int | None,
     layout: bool | None,
+    track: tuple[str, ...],
     as_json: bool,
     **settings: object,
 ) -> None:
@@ -57,6 +58,8 @@ def audit(
     from shelfwise.audit import AuditOptions
     from shelfwise.audit import audit as find
     from shelfwise.audit.doubts import check_doubts
+    from shelfwise.cli.summaries import show_tracked
+    from shelfwise.track.tracker import open_trackers
 
     if model and recipe:
         raise click.UsageError("--model brings its own recipe; give --model or --recipe, not both")
@@ -65,16 +68,31 @@ def audit(
     if model:
         chosen = _recipe_of(model, {"seed": seed, "threads": threads}, settings)
     chosen = options.with_encoders(chosen, images, text_encoder, image_encoder)
-    wanted = _map_is_there() if layout is None else layout
-    with terminal.telling_steps() as notify:
+    wanted = options.map_is_there() if layout is None else layout
+    with terminal.telling_steps() as notify, open_trackers(track, notify) as tracker:
         found = find(catalogue, chosen, AuditOptions(layout=wanted, model=model or ""), notify)
         found.write(output)
-    if not wanted and layout is None:
-        found.report.notes.append('there is no map: it needs pip install "shelfwise[map]"')
+        if not wanted and layout is None:
+            found.report.notes.append(options.NO_MAP)
+        if tracker:
+            _track(tracker, found, chosen, {"catalogue": catalogue, "output": output, "model": model or ""})
     if as_json:
-        terminal.write_json(_summary(found, output))
+        terminal.write_json({**_summary(found, output), "tracked": tracker.places})
     else:
         _show(found, output)
+        show_tracked(terminal.stdout(), tracker.places, tracker.notes)
+
+
+def _track(tracker: Trackers, found: Audit, recipe: Recipe, tags: dict[str, str]) -> None:
+    """Keep the audit as a run; one of a tracked model's is tagged with the model's run."""
+    from pathlib import Path
+
+    from shelfwise.track.doubts import record_audit
+
+    output = Path(tags.pop("output"))
+    told = {name: value for name, value in tags.items() if value}
+    tracker.begin(output.stem, recipe.to_dict(), found.report.data_sha256, told)
+    record_audit(tracker, found, output)
 
 
 def _recipe_of(model: str, on_top: dict[str, int | None], settings: dict[str, object]) -> Recipe:
@@ -90,12 +108,6 @@ def _recipe_of(model: str, on_top: dict[str, int | None], settings: dict[str, ob
         catalogue["roles"] = plain["catalogue"]["roles"] | roles
     values = {name: value for name, value in on_top.items() if value is not None}
     return trained.recipe.from_dict(plain | {"catalogue": catalogue} | values, "options")
-
-
-def _map_is_there() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("openTSNE") is not None
 
 
 def _summary(found: Audit, output: str) -> dict[str, object]:

@@ -119,6 +119,23 @@ def track() -> _Decorator:
     return click.option("--track", metavar="SPEC", multiple=True, help=meaning)
 
 
+NO_MAP = 'there is no map: it needs pip install "shelfwise[map]"'
+"""What is said where a map was not drawn because it could not be."""
+
+
+def layout() -> _Decorator:
+    """Whether products get a place on the map."""
+    meaning = "Give products a place on the map; if it is installed."
+    return click.option("--map/--no-map", "layout", default=None, help=meaning)
+
+
+def map_is_there() -> bool:
+    """Return whether a map can be drawn."""
+    from importlib.util import find_spec
+
+    return find_spec("openTSNE") is not None
+
+
 def with_finetuning(recipe: Recipe, sides: list[str]) -> Recipe:
     """Return a recipe that fine-tunes these sides with the usual settings."""
     from dataclasses import replace

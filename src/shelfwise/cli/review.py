@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from shelfwise.cli import options, terminal
+from shelfwise.cli import options, page, terminal
 
 if TYPE_CHECKING:
     from shelfwise.review.correct import Corrected
@@ -23,17 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--decisions", metavar="FILE", type=click.Path(), help="Where decisions are kept; beside DOUBTS."
 )
-@click.option(
-    "--port", metavar="N", default=0, type=click.IntRange(0, 65535), help="Port; a free one otherwise."
-)
-@click.option("--host", metavar="ADDR", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--allow-remote", is_flag=True, help="Let other machines see and decide; needed for such a --host."
-)
+@page.options
 @click.option("--look-only", is_flag=True, help="Show everything and let nobody decide.")
-@click.option(
-    "--open/--no-browser", "browser", default=True, help="Open the page in the browser.  [default: open]"
-)
 @options.as_json()
 def review(
     doubts: str,
@@ -50,68 +42,47 @@ def review(
 ) -> None:
     """Work through DOUBTS, a file that `shelfwise audit` wrote, on a web page of this machine.
 
-    Every decision is kept at once, in DOUBTS.decisions.sqlite. Several people can work at a time. Ctrl-C ends
-    the server; started again, the page goes on where it was. `shelfwise correct` puts the decisions into the
-    catalogue.
+    DOUBTS may be mlflow:RUN_ID, too: a tracked audit, or the training of the model that was audited. Every
+    decision is kept at once, in DOUBTS.decisions.sqlite (of a run: doubts-RUN_ID.decisions.sqlite here).
+    Several people can work at a time. Ctrl-C ends the server; started again, the page goes on where it was.
+    `shelfwise correct` puts the decisions into the catalogue.
     """
-    import signal
-
-    from shelfwise.review import server
     from shelfwise.review.desk import DeskOptions
 
-    server.check_extra()
-    where = server.ServerOptions(host, port, allow_remote)
     chosen = DeskOptions(catalogue, images, decisions, model or "", look_only)
-    bound = server.open_socket(where)  # a port that is taken is told before the reading
-    try:
-        desk = _opened(doubts, chosen)
-    except BaseException:
-        bound.close()
-        raise
-    if not server.is_loopback(host):
-        click.echo(
-            f"Warning: everybody who reaches {host} can see and decide; there is no password.", err=True
-        )
-
-    def ready(address: str) -> None:
-        _tell(desk, address, as_json)
-        if browser:
-            import webbrowser
-
-            webbrowser.open(address)
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped is to be interrupted
-    try:
-        server.serve(desk, bound, where, ready)
-    except KeyboardInterrupt:  # how such a server ends; every decision is on the disk
-        click.echo("Stopped. All decisions are kept.", err=True)
+    page.show(lambda: _opened(doubts, chosen), page.Window(host, port, allow_remote, browser, as_json), _tell)
 
 
 def _opened(doubts: str, chosen: DeskOptions) -> Desk:
-    """The desk, with the model where one was named."""
-    from shelfwise.review.opening import open_desk
+    """The desk, with the model where one was named; of a run with the model that was audited."""
+    from dataclasses import replace
 
+    from shelfwise.review.opening import decisions_beside, open_desk
+    from shelfwise.track.model import is_run
+
+    if is_run(doubts):
+        from shelfwise.track.doubts import resolve_doubts
+
+        found = resolve_doubts(doubts)
+        here = decisions_beside(Path(f"doubts-{found.run}"))  # not in the store, which is others' as well
+        chosen = replace(chosen, decisions=chosen.decisions or here, model=chosen.model or found.model)
+        doubts = str(found.path)
     with terminal.telling_steps() as notify:
         notify("Reading the doubts and the catalogue")
         return open_desk(doubts, chosen)
 
 
-def _tell(desk: Desk, address: str, as_json: bool) -> None:
-    """Where the page is, and what is to be known first."""
-    if as_json:
-        told = {
-            "address": address, "products": len(desk.doubts), "decisions": str(desk.store.path),
-            "decided": desk.ledger.progress()["decided"], "notes": desk.notes,
-        }  # fmt: skip
-        terminal.write_json(told)
-        return
+def _tell(desk: Desk) -> page.Told:
+    """What is to be known first: for programs, and in words."""
     progress = desk.ledger.progress()
-    for note in desk.notes:
-        click.echo(terminal.printable(note))
-    click.echo(
-        f"{progress['products']:,} products, {progress['decided']:,} decided; kept in {desk.store.path}"
-    )
-    click.echo(f"The review page is at {address} (Ctrl-C ends it)")
+    told = {
+        "products": len(desk.doubts), "decisions": str(desk.store.path), "decided": progress["decided"],
+        "notes": desk.notes,
+    }  # fmt: skip
+    words = f"{progress['products']:,} products, {progress['decided']:,} decided; kept in {desk.store.path}"
+    if not desk.doubts.audit.judged:
+        words = f"{progress['products']:,} products to look at"
+    return told, [*desk.notes, words]
 
 
 @click.command(short_help="Put the decisions of a review into the catalogue.")

@@ -28,6 +28,9 @@ _STEPS = {
     "learn": "Learning from all products",
     "reading": "Reading the catalogue",
     "doubts": "Comparing labels with made-up errors",
+    "vectors": "Comparing texts and pictures",
+    "neighbours": "Finding what is alike",
+    "choosing": "Comparing the products without a category",
     "map": "Laying out the map",
     "reasons": "Finding reasons and neighbours",
 }

@@ -118,6 +118,12 @@ class HashedNgrams:
             raise ValueError(f"{len(self.fields)} fields are expected, {len(texts)} were given")
         return self._map(self._hash_block, list(self._blocks(texts)))
 
+    def count_known(self, texts: Sequence[Sequence[str]]) -> tuple[int, int]:
+        """How many of the distinct n-grams of `texts` ([fields][rows]) are features; of how many."""
+        feature_of, blocks = self._feature_of(), self.hash(texts)
+        known = sum(int(np.count_nonzero(feature_of[block.hashes] >= 0)) for block in blocks)
+        return known, sum(len(block.hashes) for block in blocks)
+
     def fit(self, blocks: Sequence[HashedBlock]) -> HashedNgrams:
         """Choose the features and their idf from hashed rows."""
         rows_with = np.zeros(1 << self.bits, np.int32)

@@ -43,7 +43,8 @@ def about(desk: Desk, token: str) -> dict[str, Any]:
         "model": desk.model,
         "token": token,
         "version": shelfwise.__version__,
-        "can_decide": not desk.options.look_only,
+        "can_decide": desk.can_decide,
+        "judged": doubts.audit.judged,
         "decisions": desk.store.path.name,
         "notes": desk.notes,
     }
@@ -66,11 +67,11 @@ def item(desk: Desk, number: int) -> dict[str, Any]:
         "product_id": doubts.product_id[number],
         "title": desk.titles[number],
         "picture": picture_of(desk, number),
-        "given": shelves.labels[given],
-        "given_path": shelves.paths[given],
-        "suggested": shelves.labels[suggested],
-        "suggested_path": shelves.paths[suggested],
-        "doubt": round(float(now[number]), 4),
+        "given": shelves.label_of(given),
+        "given_path": shelves.paths[given] if given >= 0 else (),
+        "suggested": shelves.label_of(suggested),
+        "suggested_path": shelves.paths[suggested] if suggested >= 0 else (),
+        "doubt": round(float(now[number]), 4) if doubts.audit.judged else None,
         "kind": doubts.kinds[doubts.kind[number]],
         "distance": int(doubts.distance[number]),
         "seller": _seller(desk, number),
@@ -93,7 +94,6 @@ def product(desk: Desk, number: int) -> dict[str, Any]:
     line = item(desk, number)
     picture = line["picture"]
     given, suggested = line["given"], line["suggested"]
-    near = details.neighbours or []
     return {
         **line,
         "row": int(desk.doubts.row[number]),
@@ -104,18 +104,29 @@ def product(desk: Desk, number: int) -> dict[str, Any]:
         "url": text.url if text else "",
         "pictures": [picture] if picture else [],
         "doubt_before": round(float(desk.doubts.doubt[number]), 4),
-        "confidence": _finite(float(desk.doubts.confidence[number])),
+        "confidence": _finite(float(desk.doubts.confidence[number])) if desk.doubts.audit.judged else None,
         "reasons": details.reasons or [],
         "candidates": [
             {"category": c.category, "confidence": _finite(c.confidence)} for c in details.candidates or []
         ],
-        "neighbours": {
-            "given": [_neighbour(desk, n) for n in near if n.category == given],
-            "suggested": [_neighbour(desk, n) for n in near if n.category == suggested != given],
-            "other": [_neighbour(desk, n) for n in near if n.category not in (given, suggested)],
-        },
+        "neighbours": _neighbours(desk, details.neighbours or [], given, suggested),
         "history": desk.ledger.history(number),
     }
+
+
+def _neighbours(
+    desk: Desk, near: list[Neighbour], given: str | None, suggested: str | None
+) -> dict[str, list[dict[str, Any]]]:
+    """The nearest products by shelf; all together where nothing was judged."""
+    sides = {"given": given, "suggested": suggested if suggested != given else None}
+    if not desk.doubts.audit.judged:
+        sides = dict.fromkeys(sides)
+    told = {
+        side: [_neighbour(desk, n) for n in near if shelf is not None and n.category == shelf]
+        for side, shelf in sides.items()
+    }
+    elsewhere = [n for n in near if n.category is None or n.category not in sides.values()]
+    return {**told, "other": [_neighbour(desk, n) for n in elsewhere]}
 
 
 def _neighbour(desk: Desk, near: Neighbour) -> dict[str, Any]:
@@ -167,7 +178,8 @@ def tree(desk: Desk, node: int) -> dict[str, Any]:
     path, below = desk.shelves.node(node)
     count = len(desk.shelves)
     products = desk.shelves.roll_up(np.array(desk.shelves.products, np.int64))
-    still_open = desk.given[desk.ledger.state == OPEN]
+    lies = np.where(desk.given < 0, desk.suggested, desk.given)
+    still_open = lies[(desk.ledger.state == OPEN) & (lies >= 0)]
     left = desk.shelves.roll_up(np.bincount(still_open, minlength=count).astype(np.int64))
     children = []
     for number in below:

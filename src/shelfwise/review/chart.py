@@ -13,6 +13,9 @@ from shelfwise.review.ledger import STATES
 NAMES = 64
 """Colours of categories; what has fewer points is "other"."""
 
+NOWHERE = "no shelf"
+"""Name of the colour of products that neither have a shelf nor are suggested one."""
+
 SCALE = 1000
 """Steps of the doubt from 0 to 1."""
 
@@ -40,7 +43,7 @@ def legend(desk: Desk, colour: str) -> dict[str, Any]:
 
 
 def _colours(desk: Desk, colour: str) -> tuple[NDArray[np.int64], list[str]]:
-    if colour == "doubt":
+    if colour == "doubt" and desk.doubts.audit.judged:
         now, _ = desk.current()
         return np.rint(now * SCALE).astype(np.int64), []
     if colour == "kind":
@@ -56,9 +59,13 @@ def _colours(desk: Desk, colour: str) -> tuple[NDArray[np.int64], list[str]]:
 
 
 def _by_level(desk: Desk, level: int) -> tuple[NDArray[np.int64], list[str]]:
-    """The nodes of a level by number of doubts, the smallest of them together as "other"."""
+    """The nodes of a level by number of doubts, the smallest of them together as "other".
+
+    A product without a shelf counts where it is suggested.
+    """
     names, node_of = desk.shelves.at_level(level)
-    nodes = node_of[desk.given]
+    names, node_of = [*names, NOWHERE], np.append(node_of, len(names))  # the last for -1: no shelf
+    nodes = node_of[np.where(desk.given < 0, desk.suggested, desk.given)]
     counts = np.bincount(nodes, minlength=len(names))
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda node: (-counts[node], names[node]))
     shown = order[:NAMES]

@@ -319,7 +319,8 @@ def _put(column: pl.Series, places: list[int], values: list[Any]) -> pl.Series:
         column = column.cast(pl.String)  # which may have to hold a new shelf
     if not places:
         return column
-    old = as_text(column.gather(places)).to_list()
+    usual = as_text(column.drop_nulls().head(1)).to_list()  # the form of a cell that was empty
+    old = [was or next(iter(usual), None) for was in as_text(column.gather(places)).to_list()]
     written = [_in_form(value, was, column.dtype) for value, was in zip(values, old, strict=True)]
     new = pl.Series(column.name, written, strict=False)
     whole = pl.DataFrame({"at": places}, schema={"at": pl.UInt32}).with_columns(

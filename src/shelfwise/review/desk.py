@@ -102,11 +102,11 @@ class Desk:
 
     def _recode(self) -> None:
         """Codes of the doubts file -> codes of `shelves`."""
-        table = np.array([self.shelves.code(name) for name in self.doubts.shelves], np.int32)
+        codes = [self.shelves.code(name) for name in self.doubts.shelves]
+        table = np.array([*codes, -1], np.int32)  # the last for -1: no shelf
         edges = self.doubts.edges
         self.given, self.suggested = table[self.doubts.given], table[self.doubts.suggested]
-        near = np.where(edges.shelf >= 0, table[np.maximum(edges.shelf, 0)], -1).astype(np.int32)
-        self.edges = Edges(edges.of, edges.neighbour, near, edges.similarity)
+        self.edges = Edges(edges.of, edges.neighbour, table[edges.shelf], edges.similarity)
 
     def _columns(self) -> Columns:
         frame = self.products.frame
@@ -147,7 +147,7 @@ class Desk:
             )
         self._know_shelves(rows)
         self._tell_model(self.ledger.take(numbered))
-        if not self.options.look_only:
+        if self.can_decide:
             self.store.tell("doubts", self.doubts.fingerprint)
             self.store.tell("audit", _audit_json(self.doubts))
 
@@ -309,9 +309,11 @@ class Desk:
     def _row(self, wish: Wish) -> NewRow:
         if not 0 <= wish.id < len(self.doubts):
             raise RefusedError("unknown", f"There is no doubt {wish.id}. Load the page again.", 404)
+        given = self.shelves.label_of(self.given[wish.id]) or ""
+        suggested = self.shelves.label_of(self.suggested[wish.id]) or ""
         choose: dict[str, Callable[[], str | None]] = {
-            "accept": lambda: self._shelf(self.shelves.labels[self.suggested[wish.id]], False),
-            "keep": lambda: self.shelves.labels[self.given[wish.id]],
+            "accept": lambda: self._shelf(suggested, False),
+            "keep": lambda: self._kept_on(given),
             "move": lambda: self._shelf(wish.category or "", wish.new),
         }
         now, _ = self.current()
@@ -321,9 +323,16 @@ class Desk:
             int(self.doubts.row[wish.id]),
             wish.action,
             choose.get(wish.action, lambda: None)(),
-            self.shelves.labels[self.given[wish.id]],
-            self.shelves.labels[self.suggested[wish.id]],
+            given,
+            suggested,
             round(float(now[wish.id]), 6),
+        )
+
+    def _kept_on(self, given: str) -> str:
+        if given:
+            return given
+        raise RefusedError(
+            "no_given", "This product has no shelf that it could be kept on. Accept the suggestion or choose."
         )
 
     def _shelf(self, category: str, new: bool) -> str:
@@ -337,8 +346,13 @@ class Desk:
             f"The catalogue has no shelf {category!r} any more. Choose another one, or add it anew.",
         )
 
+    @property
+    def can_decide(self) -> bool:
+        """Whether anything can be decided: not where one only looks, nor where nothing was judged."""
+        return self.doubts.audit.judged and not self.options.look_only
+
     def _may_decide(self) -> None:
-        if self.options.look_only:
+        if not self.can_decide:
             raise RefusedError("look_only", "This page is only for looking; nothing can be decided.", 403)
 
     def close(self) -> None:
@@ -357,12 +371,15 @@ def _images(doubts: Doubts, options: DeskOptions) -> tuple[str, str | None]:
 
 
 def _all_shelves(doubts: Doubts, products: Products) -> Shelves:
-    known = set(products.labels["label"].to_list())
-    others = [name for name in doubts.shelves if name not in known]
+    known, choosable = set(products.labels["label"].to_list()), doubts.audit.shelves
+    others = [name for name in dict.fromkeys([*choosable, *doubts.shelves]) if name not in known]
     labels = [*products.labels["label"].to_list(), *others]
-    paths = [*products.labels["label_path"].to_list(), *([None] * len(others))]
-    return Shelves(labels, paths, [*products.labels["products"].to_list(), *([0] * len(others))],
-                   doubts.audit.separator)  # fmt: skip
+    paths = [*products.labels["label_path"].to_list(), *map(choosable.get, others)]
+    shelves = Shelves(labels, paths, [*products.labels["products"].to_list(), *([0] * len(others))],
+                      doubts.audit.separator)  # fmt: skip
+    for name in choosable:
+        shelves.known[shelves.code(name)] = True
+    return shelves
 
 
 def _numbers(doubts: Doubts) -> dict[str, list[int]]:

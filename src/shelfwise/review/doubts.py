@@ -27,6 +27,9 @@ VERSION = 1
 MARK = "shelfwise.audit"
 """Key of the audit's account in the metadata of the Parquet file."""
 
+UNLABELLED = "unlabelled"
+"""Kind of products without a shelf, of which `given` is empty: those of `shelfwise queue`."""
+
 _NEEDED: dict[str, Any] = {
     "product_id": pl.String, "row": pl.UInt32, "given": pl.String, "suggested": pl.String,
     "doubt": pl.Float64, "kind": pl.String, "reasons": pl.List(pl.String), "distance": pl.UInt8,
@@ -53,6 +56,8 @@ class Audit(msgspec.Struct, frozen=True):
     rows: int = 0
     shelfwise: str = ""
     model: str = ""
+    judged: bool = True  # False: products to look at, of which nothing is suggested (`shelfwise explore`)
+    shelves: dict[str, str] = {}  # categories that may be chosen beside the catalogue's, and their paths
 
 
 class Neighbour(msgspec.Struct, frozen=True):
@@ -97,9 +102,9 @@ class Edges:
 class Doubts:
     """A doubts file: columns [n] by doubt, and what it says about itself.
 
-    given, suggested int32: codes into `shelves`. doubt, confidence float64 and float32, 0..1. kind int16:
-    codes into `kinds`. distance uint8: steps in the tree. x, y float32: place on the map, NaN = none. titles:
-    `product_id` and `title` of all neighbours, as they were when the audit ran.
+    given, suggested int32: codes into `shelves`, -1: none. doubt, confidence float64 and float32, 0..1. kind
+    int16: codes into `kinds`. distance uint8: steps in the tree. x, y float32: place on the map, NaN = none.
+    titles: `product_id` and `title` of all neighbours, as they were when the audit ran.
     """
 
     path: Path
@@ -151,7 +156,7 @@ def read_doubts(where: str | os.PathLike[str]) -> Doubts:
     except (pl.exceptions.PolarsError, OSError) as error:
         told = (str(error).strip().splitlines() or [""])[0][:200]
         raise CatalogueError(f"{path}: the doubts file is damaged ({told}). Run the audit again.") from error
-    return _open(path, audit, _checked(frame, path))
+    return _open(path, audit, _checked(frame, path, audit))
 
 
 def _check_kind(path: Path, said: str) -> None:
@@ -196,7 +201,7 @@ def _read_mark(path: Path) -> Audit:
     return audit
 
 
-def _checked(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+def _checked(frame: pl.DataFrame, path: Path, audit: Audit) -> pl.DataFrame:
     """The columns that are needed in their types; those that may lack are filled."""
     absent = [name for name in _NEEDED if name not in frame.columns]
     if absent:
@@ -216,7 +221,10 @@ def _checked(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         told = (str(error).strip().splitlines() or [""])[0][:200]
         raise CatalogueError(f"{path}: a column has the wrong type ({told}). Run the audit again.") from error
-    key = [name for name in ("product_id", "row", "given", "suggested", "kind") if frame[name].null_count()]
+    key = [name for name in ("product_id", "row", "kind") if frame[name].null_count()]
+    if audit.judged:
+        key += ["suggested"] * bool(frame["suggested"].null_count())
+        key += ["given"] * bool(frame.filter(pl.col("kind") != UNLABELLED)["given"].null_count())
     if key:
         raise CatalogueError(f"{path}: {key[0]} is empty in some rows. Run the audit again.")
     return frame
@@ -307,6 +315,6 @@ def _fingerprint(frame: pl.DataFrame) -> str:
     """SHA-256 of which products are doubted, in order; decisions remember it."""
     digest = hashlib.sha256()
     for name in ("product_id", "given"):
-        digest.update("\x1f".join(frame[name].to_list()).encode("utf-8", "replace") + b"\x1e")
+        digest.update("\x1f".join(frame[name].fill_null("").to_list()).encode("utf-8", "replace") + b"\x1e")
     digest.update(frame["row"].to_numpy().tobytes())
     return digest.hexdigest()

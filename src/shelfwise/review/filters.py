@@ -50,7 +50,7 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Columns:
-    """What filters look at, [n] each: codes of given, suggested, kind and seller, and folded text."""
+    """What filters look at, [n] each: codes of given, suggested (-1: none), kind, seller, and folded text."""
 
     given: NDArray[np.int32]
     suggested: NDArray[np.int32]
@@ -89,7 +89,7 @@ def chosen(
         known = columns.sellers.index(asked.seller) if asked.seller in columns.sellers else -2
         keep &= columns.seller == known
     if asked.shelf:
-        below = shelves.below(asked.shelf)
+        below = np.append(shelves.below(asked.shelf), False)  # the last for -1: no shelf
         given, suggested = below[columns.given], below[columns.suggested]
         keep &= {"given": given, "suggested": suggested, "either": given | suggested}[asked.role]
     if selected is not None:

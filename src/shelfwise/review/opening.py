@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shelfwise.review.decisions import Decisions
 from shelfwise.review.desk import Desk, DeskOptions
-from shelfwise.review.doubts import read_doubts
+from shelfwise.review.doubts import Doubts, read_doubts
 from shelfwise.review.products import find_catalogue, read_products
 
 if TYPE_CHECKING:
@@ -18,6 +21,15 @@ if TYPE_CHECKING:
 def decisions_beside(doubts: Path) -> Path:
     """Return where the decisions about a doubts file are kept: beside it."""
     return doubts.with_name(f"{doubts.name}.decisions.sqlite")
+
+
+def _decisions(doubts: Doubts) -> Path:
+    """Where decisions are kept; where nothing was judged there will be none, and nothing is left behind."""
+    if doubts.audit.judged:
+        return decisions_beside(doubts.path)
+    folder = tempfile.mkdtemp(prefix="shelfwise-look-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder) / "none.sqlite"
 
 
 def open_desk(doubts: str | os.PathLike[str], options: DeskOptions | None = None) -> Desk:
@@ -31,7 +43,7 @@ def open_desk(doubts: str | os.PathLike[str], options: DeskOptions | None = None
     """
     options = options or DeskOptions()
     opened = read_doubts(doubts)
-    where = Path(options.decisions) if options.decisions else decisions_beside(opened.path)
+    where = Path(options.decisions) if options.decisions else _decisions(opened)
     store = Decisions(where)  # before the long reading, so that a wrong file is told at once
     try:
         voice = _open_voice(options.model)

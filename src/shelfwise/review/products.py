@@ -229,7 +229,8 @@ def _compare(
             f"(the first is {doubts.product_id[int(np.argmin(there))]}). They are shown without their text."
         )
     places = pl.Series(np.where(there, of_doubt, 0))
-    given = pl.Series(doubts.shelves, dtype=pl.String).gather(doubts.given)
+    names = pl.Series([*doubts.shelves, None], dtype=pl.String)
+    given = names.gather(np.where(doubts.given < 0, len(doubts.shelves), doubts.given))
     changed = frame["label"].gather(places).ne_missing(given).to_numpy() & there
     if changed.any():
         notes.append(
@@ -257,8 +258,9 @@ def _compare_rest(
             f"{renamed:,} products have another title in {files} than when it was audited: their reasons and "
             "neighbours may no longer fit."
         )
-    known = set(labels["label"].to_list())
-    gone = sorted({doubts.shelves[code] for code in np.unique(doubts.suggested)} - known)
+    known = {*labels["label"].to_list(), *doubts.audit.shelves}
+    suggested = np.unique(doubts.suggested[doubts.suggested >= 0])
+    gone = sorted({doubts.shelves[code] for code in suggested} - known)
     if gone:
         notes.append(
             f"{len(gone):,} suggested shelves have no product in {files} any more, first {gone[0]!r}. "

@@ -74,7 +74,7 @@ def updated(
     doubt
         [n], 0..1, of the audit.
     shelves
-        given and suggested codes int32 [n].
+        given and suggested codes int32 [n]; -1: none.
     kinds
         What groups the products.
     edges
@@ -90,7 +90,7 @@ def updated(
     shift += _by_rates(doubt, given, kinds, decided)
     after = np.where(shift == 0, doubt, _sigmoid(_logit(doubt) + shift))
     after[decided.rows] = doubt[decided.rows]
-    return after
+    return np.where(given < 0, doubt, after)  # nothing is doubted of what has no shelf
 
 
 def _by_neighbours(n: int, given: _Codes, suggested: _Codes, edges: Edges, decided: Decided) -> _Floats:

@@ -88,6 +88,10 @@ class Shelves:
         """Return the code of a category, -1 for one that is not there."""
         return self._code.get(label, -1)
 
+    def label_of(self, code: int) -> str | None:
+        """Return the category of a code, None for -1."""
+        return self.labels[code] if code >= 0 else None
+
     def add(self, category: str) -> tuple[int, bool]:
         """Make a new shelf; return its code and whether it is new indeed.
 

@@ -11,8 +11,8 @@ import re
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "shelfwise"
 MODEL = "model"  # artifact path of the model folder
+DOUBTS, DOUBTS_FILE = "doubts", "doubts.parquet"  # artifact path of a folder, and the file in it
 
 # Set before the package is imported, and only where the user has not.
 _QUIET = {
@@ -184,6 +185,62 @@ def fetch_model(run: str, into: Path, uri: str = "") -> Path:
         The store cannot be reached, has no such run, or the run has no model.
 
     """
+    with _asking(run, uri) as client:
+        found = _fetch(client, run, MODEL, into)
+        place = str(client.get_run(run).info.artifact_uri)
+    if found is None:
+        raise ModelError(
+            f"mlflow:{run}: the run has no model among its files in {place}; take a run that was made by "
+            "train with --track mlflow"
+        )
+    return found
+
+
+def fetch_doubts(run: str, into: Path, uri: str = "") -> tuple[Path, str]:
+    """Return the doubts file of a run (as `fetch_model` does), and the model that was audited, "" for none.
+
+    A run of a training has no doubts itself: those of the last audit of its model are taken.
+
+    Raises
+    ------
+    MissingExtraError
+        MLflow is not installed.
+    ModelError
+        The store cannot be reached, has no such run, or nothing was audited in it.
+
+    """
+    with _asking(run, uri) as client:
+        for one in [run, *_children(client, run)]:
+            found = _fetch(client, one, DOUBTS, into)
+            if found is not None:
+                return found / DOUBTS_FILE, _model_of(client, one)
+        trained = bool(client.list_artifacts(run, MODEL))
+    model = f" --model mlflow:{run}" if trained else ""
+    raise ModelError(
+        f"mlflow:{run}: the run has no doubts. Make them: "
+        f"shelfwise audit CATALOGUE --output doubts.parquet{model} --track mlflow"
+    )
+
+
+def _children(client: MlflowClient, run: str) -> list[str]:
+    """The runs that were tagged with a run, the latest first."""
+    experiment = client.get_run(run).info.experiment_id
+    found = client.search_runs(
+        [experiment], f"tags.`mlflow.parentRunId` = '{run}'", order_by=["attributes.start_time DESC"]
+    )
+    return [str(child.info.run_id) for child in found]
+
+
+def _model_of(client: MlflowClient, run: str) -> str:
+    """The model that a run tells of: its own, or the one that it is tagged with."""
+    if client.list_artifacts(run, MODEL):
+        return f"mlflow:{run}"
+    return str(client.get_run(run).data.tags.get("model", ""))
+
+
+@contextmanager
+def _asking(run: str, uri: str) -> Iterator[MlflowClient]:
+    """Give a client of a store that is there; ModelError for all that goes wrong in it."""
     where = tracking_uri(uri)
     _load()
     from mlflow.exceptions import MlflowException
@@ -192,25 +249,25 @@ def fetch_model(run: str, into: Path, uri: str = "") -> Path:
     if missing:  # asking for a run would create an empty store
         raise ModelError(
             f"mlflow:{run}: there is no MLflow store {where.removeprefix('sqlite:///')}; run this where the "
-            "model was tracked, or set MLFLOW_TRACKING_URI"
+            "run was tracked, or set MLFLOW_TRACKING_URI"
         )
     try:
-        client = _open_client(where)
-        place = str(client.get_run(run).info.artifact_uri)
-        found = client.list_artifacts(run, MODEL)
-        if found and place.startswith("file://"):
-            from urllib.parse import unquote, urlsplit
-
-            return Path(unquote(urlsplit(place).path)) / MODEL
-        if found:
-            return Path(client.download_artifacts(run, MODEL, str(into)))
+        yield _open_client(where)
     except (MlflowException, OSError, sqlite3.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(f"mlflow:{run}: {reason} (store: {where})") from error
-    raise ModelError(
-        f"mlflow:{run}: the run has no model among its files in {place}; take a run that was made by train "
-        "with --track mlflow"
-    )
+
+
+def _fetch(client: MlflowClient, run: str, name: str, into: Path) -> Path | None:
+    """A folder of a run: where it lies, if that is on this machine, else a copy; None: it has no such."""
+    place = str(client.get_run(run).info.artifact_uri)
+    if not client.list_artifacts(run, name):
+        return None
+    if place.startswith("file://"):
+        from urllib.parse import unquote, urlsplit
+
+        return Path(unquote(urlsplit(place).path)) / name
+    return Path(client.download_artifacts(run, name, str(into)))
 
 
 def _safe(name: str) -> str:

@@ -135,7 +135,7 @@ export function MapPane() {
         <label>
           Colour{" "}
           <Choice label="Colour of the map" value={colour} onChoice={(next) => { setLit(new Set()); setColour(next); }}
-            choices={[...levels, ["doubt", "Doubt"], ["kind", "Kind"], ["decision", "Decision"]]} />
+            choices={store.about.judged ? [...levels, ["doubt", store.hasGiven ? "Doubt" : "To learn"], ["kind", "Kind"], ["decision", "Decision"]] : levels} />
         </label>
         <Button tone="quiet" onClick={() => scene.current?.zoom(0.7)} title="Zoom in">+</Button>
         <Button tone="quiet" onClick={() => scene.current?.zoom(-0.7)} title="Zoom out">−</Button>
@@ -154,7 +154,7 @@ export function MapPane() {
         )}
         {problem && <p class="banner bad mapproblem" role="alert">The map cannot be shown: {problem}</p>}
         {hover && <Tip hover={hover} width={box.current?.clientWidth ?? 0} height={box.current?.clientHeight ?? 0} />}
-        {legend && <LegendBox legend={legend} lit={lit} onToggle={toggle} onNone={() => setLit(new Set())} />}
+        {legend && <LegendBox what={store.hasGiven ? "doubt" : "to learn"} legend={legend} lit={lit} onToggle={toggle} onNone={() => setLit(new Set())} />}
         {store.lasso.length > 0 && <Chosen />}
       </div>
     </section>
@@ -232,22 +232,22 @@ function Tip({ hover, width, height }: { hover: Hover; width: number; height: nu
       <Picture address={product.picture} size={160} alt="" />
       <div class="words">
         <div class="title">{product.title || product.product_id}</div>
-        <div class="from">{given.join(" › ")}</div>
-        <div>→ {suggested.slice(Math.min(shared(given, suggested), suggested.length - 1)).join(" › ")}</div>
-        <Doubt value={product.doubt} />
+        <div class="from">{given.join(" › ") || "no shelf"}</div>
+        {suggested.length > 0 && <div>→ {suggested.slice(Math.min(shared(given, suggested), suggested.length - 1)).join(" › ")}</div>}
+        <Doubt value={product.doubt} learn={product.given === null} />
       </div>
     </div>
   );
 }
 
-function LegendBox(props: { legend: Legend; lit: Set<number>; onToggle: (code: number) => void; onNone: () => void }) {
+function LegendBox(props: { what: string; legend: Legend; lit: Set<number>; onToggle: (code: number) => void; onNone: () => void }) {
   const { legend, lit } = props;
   if (legend.kind === "scale") {
     return (
       <div class="legend scale" aria-label="Legend">
         <span>0 %</span>
         {Array.from({ length: 12 }, (_, n) => <span key={n} class="patch" style={{ background: ramp(n / 11) }} />)}
-        <span>100 % doubt</span>
+        <span>100 % {props.what}</span>
       </div>
     );
   }
@@ -286,7 +286,7 @@ function Chosen() {
       {store.about.can_decide && store.rows.loaded && store.rows.total > 0 && (
         <>
           <Button onClick={() => ask("accept", "each to its suggested shelf")}>Accept …</Button>
-          <Button onClick={() => ask("keep", "each stays on its given shelf")}>Keep …</Button>
+          {store.hasGiven && <Button onClick={() => ask("keep", "each stays on its given shelf")}>Keep …</Button>}
           <Button onClick={() => store.pickBulk({ title: "", action: "move", count: store.rows.total, filter: { ...store.filter } })}>Move to …</Button>
           <Button onClick={() => ask("unsure", "unsure")}>Unsure …</Button>
         </>

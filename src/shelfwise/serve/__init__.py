@@ -1,0 +1,12 @@
+"""The server: models behind HTTP and gRPC, in one process that batches, refuses, reloads and drains.
+
+limits, refusal        how much is taken at once, and how it is said that something is not
+messages               requests and answers as values, the same for every door
+offers                 from a product as it was sent to a row for the model
+answerer               from rows to predictions, to the bit those of `Categorizer.predict`
+batching               one bounded queue in front of one thread that predicts
+models                 models by name: loaded, warmed, swapped while they are asked
+service                what the doors call; knows no transport
+http, rpc, oip         the doors
+server                 the process: sockets, signals, draining
+"""

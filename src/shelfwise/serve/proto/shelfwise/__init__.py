@@ -1,0 +1,1 @@
+"""The own interface, by its versions."""

@@ -1,0 +1,304 @@
+"""The gRPC door: `shelfwise.v1.Categorizer`, health and reflection; messages to values and back."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import msgspec
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from msgspec import UNSET
+
+from shelfwise.serve.messages import Prediction, PredictRequest
+from shelfwise.serve.proto.inference import grpc_predict_v2_pb2
+from shelfwise.serve.proto.shelfwise.v1 import categorizer_pb2 as pb
+from shelfwise.serve.refusal import GRPC_STATUS, RefusedError, invalid
+from shelfwise.serve.service import Service
+
+_LOG = logging.getLogger("shelfwise.serve.grpc")
+_WINDOW = 32
+"""Products of a stream that are under way at a time."""
+_SERVICES = ("shelfwise.v1.Categorizer", "inference.GRPCInferenceService")
+_OPEN = ("/grpc.health.v1.Health/",)
+"""What is answered without a token, for probes."""
+_Context = Any
+_Method = Callable[[Any, _Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class RpcOptions:
+    """How the door is kept. tls: private key and certificates in PEM."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    token: str | None = None
+    tls: tuple[bytes, bytes] | None = None
+
+
+class RpcDoor:
+    """A gRPC server in the running event loop.
+
+    Parameters
+    ----------
+    service: what is asked.
+    options: where and how.
+
+    """
+
+    def __init__(self, service: Service, options: RpcOptions) -> None:
+        from shelfwise.serve.rpc_inference import InferenceMethods
+
+        self._service, self._options = service, options
+        most = service.limits.body
+        settings = [
+            ("grpc.max_receive_message_length", most),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_metadata_size", 16_384),
+        ]
+        interceptors = [_Token(options.token)] if options.token is not None else []
+        self._server = grpc.aio.server(options=settings, interceptors=interceptors)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        methods = _Methods(service)
+        self._server.add_generic_rpc_handlers((methods.handlers(), InferenceMethods(service).handlers()))
+        names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        assert grpc_predict_v2_pb2.DESCRIPTOR.services_by_name  # registered, for reflection
+        reflection.enable_server_reflection(names, self._server)
+
+    async def start(self) -> int:
+        """Listen; the port. OSError where that cannot be."""
+        options = self._options
+        where = (
+            f"[{options.host}]:{options.port}" if ":" in options.host else f"{options.host}:{options.port}"
+        )
+        try:
+            if options.tls is None:
+                port = self._server.add_insecure_port(where)
+            else:
+                port = self._server.add_secure_port(where, grpc.ssl_server_credentials([options.tls]))
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {where}: {error}") from error
+        await self._server.start()
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        return int(port)
+
+    async def tell_end(self) -> None:
+        """Say to health checks that requests should go elsewhere."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more requests; those that run have so many seconds."""
+        await self._server.stop(seconds)
+
+    async def _set_health(self, status: Any) -> None:  # noqa: ANN401 - an enumeration of protobuf
+        for name in ("", *_SERVICES):
+            await self._health.set(name, status)
+
+
+class _Token(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Refuses calls without the server's token."""
+
+    def __init__(self, token: str) -> None:
+        self._wanted = f"Bearer {token}".encode()
+
+    async def intercept_service(self, continuation: Callable[..., Any], details: Any) -> Any:  # noqa: ANN401
+        metadata = dict(details.invocation_metadata or ())
+        given = metadata.get("authorization", "")
+        sent = given if isinstance(given, bytes) else given.encode("utf-8", "replace")
+        if details.method.startswith(_OPEN) or hmac.compare_digest(sent, self._wanted):
+            return await continuation(details)
+        return grpc.unary_unary_rpc_method_handler(_unauthenticated)
+
+
+async def _unauthenticated(request: object, context: _Context) -> None:
+    told = "send the server's token: authorization: Bearer TOKEN"
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, told)
+
+
+def unary(service: Service, work: _Method, request: Any, response: Any) -> Any:  # noqa: ANN401 - types of protobuf
+    """Return the handler of a method with one request and one response, with its refusals."""
+
+    async def answer(message: Any, context: _Context) -> Any:  # noqa: ANN401
+        begun, status, entered = time.perf_counter(), "OK", False
+        try:
+            service.enter()
+            entered = True
+            return await work(message, context)
+        except RefusedError as error:
+            status = GRPC_STATUS[error.kind]
+            service.metrics.refused(error.code)
+            await refuse(context, error)
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
+        except Exception:
+            status = "INTERNAL"
+            _LOG.exception("a call failed")
+            await context.abort(
+                grpc.StatusCode.INTERNAL, "something went wrong in the server; its log says what"
+            )
+        finally:
+            if entered:
+                service.leave()
+            service.metrics.request("grpc", status, time.perf_counter() - begun)
+
+    return grpc.unary_unary_rpc_method_handler(answer, request.FromString, response.SerializeToString)
+
+
+async def refuse(context: _Context, error: RefusedError) -> None:
+    """End a call with a refusal; clients that retry are told when."""
+    trailing = [("shelfwise-code", error.code)]
+    if error.retry_after is not None:
+        trailing.append(("grpc-retry-pushback-ms", str(max(1, round(error.retry_after * 1000)))))
+    await context.abort(getattr(grpc.StatusCode, GRPC_STATUS[error.kind]), str(error), tuple(trailing))
+
+
+class _Methods:
+    """`shelfwise.v1.Categorizer`."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def handlers(self) -> Any:  # noqa: ANN401 - a handler of grpc
+        """The methods by name."""
+        service = self._service
+        stream = grpc.stream_stream_rpc_method_handler(
+            self.predict_stream,
+            pb.PredictStreamRequest.FromString,
+            pb.PredictStreamResponse.SerializeToString,
+        )
+        listed = {
+            "Predict": unary(service, self.predict, pb.PredictRequest, pb.PredictResponse),
+            "PredictBatch": unary(
+                service, self.predict_batch, pb.PredictBatchRequest, pb.PredictBatchResponse
+            ),
+            "PredictStream": stream,
+            "ListModels": unary(service, self.list_models, pb.ListModelsRequest, pb.ListModelsResponse),
+        }
+        return grpc.method_handlers_generic_handler(_SERVICES[0], listed)
+
+    async def predict(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
+        """Predict one product."""
+        asked = to_request([message.product], message.options)
+        answer = await self._service.predict(asked, context.time_remaining())
+        return pb.PredictResponse(
+            model=pb.Model(name=answer.model.name, version=answer.model.version),
+            prediction=to_message(answer.predictions[0]), ignored=answer.ignored or (),
+        )  # fmt: skip
+
+    async def predict_batch(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
+        """Predict a list of products."""
+        asked = to_request(message.products, message.options)
+        answer = await self._service.predict(asked, context.time_remaining())
+        return pb.PredictBatchResponse(
+            model=pb.Model(name=answer.model.name, version=answer.model.version),
+            predictions=[to_message(one) for one in answer.predictions], ignored=answer.ignored or (),
+        )  # fmt: skip
+
+    async def predict_stream(self, messages: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
+        """Answer products in their order; a window of them is under way, for more the sender waits."""
+        window: deque[asyncio.Task[Any]] = deque()
+        try:
+            self._service.enter()
+        except RefusedError as error:
+            await refuse(context, error)
+        begun, status = time.perf_counter(), "OK"
+        try:
+            async for message in messages:
+                window.append(asyncio.ensure_future(self._patiently(message, context)))
+                if len(window) >= _WINDOW:
+                    yield await window.popleft()
+            while window:
+                yield await window.popleft()
+        except RefusedError as error:
+            status = GRPC_STATUS[error.kind]
+            self._service.metrics.refused(error.code)
+            await refuse(context, error)
+        finally:
+            for task in window:
+                task.cancel()
+            self._service.leave()
+            self._service.metrics.request("grpc", status, time.perf_counter() - begun)
+
+    async def _patiently(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
+        """Answer one product of a stream; a busy server makes the stream wait and does not refuse it."""
+        asked = to_request([message.product], message.options)
+        end = time.monotonic() + min(context.time_remaining() or self._service.limits.timeout, 3600.0)
+        while True:
+            try:
+                answer = await self._service.predict(asked, end - time.monotonic())
+                break
+            except RefusedError as error:
+                if error.kind != "busy" or time.monotonic() >= end:
+                    raise
+                await asyncio.sleep(max(error.retry_after or 0, 0.01))
+        return pb.PredictStreamResponse(
+            model=pb.Model(name=answer.model.name, version=answer.model.version),
+            prediction=to_message(answer.predictions[0]), ignored=answer.ignored or (),
+        )  # fmt: skip
+
+    async def list_models(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
+        """Tell which models are served."""
+        listed = []
+        for loaded in self._service.models.all:
+            about = loaded.about()
+            model = pb.Model(name=about.name, version=about.version)
+            listed.append(
+                pb.ModelAbout(
+                    model=model, where=about.where, loaded_at=about.loaded_at, categories=about.categories,
+                    fields=about.fields, columns=about.columns, pictures=about.pictures,
+                )
+            )  # fmt: skip
+        return pb.ListModelsResponse(models=listed)
+
+
+_TEXTS = ("product_id", "title", "description", "brand", "shop", "url", "image")
+
+
+def to_request(products: Any, options: Any) -> PredictRequest:  # noqa: ANN401 - messages of protobuf
+    """Return what messages ask."""
+    promise = options.promise if options.HasField("promise") else None
+    if promise is not None and not 0 < promise < 1:
+        raise invalid("promise", f"a promise is a precision between 0 and 1, such as 0.98; got {promise:g}")
+    listed = [_product(product) for product in products]
+    return PredictRequest(listed, options.model or None, options.top or 5, promise, options.explain)
+
+
+def _product(message: Any) -> dict[str, Any]:  # noqa: ANN401
+    product: dict[str, Any] = {name: value for name in _TEXTS if (value := getattr(message, name))}
+    if message.attributes:
+        product["attributes"] = dict(message.attributes)
+    if message.picture:
+        product["picture"] = message.picture
+    if message.fields:
+        product |= message.fields
+    return product
+
+
+def to_message(one: Prediction) -> Any:  # noqa: ANN401 - a message of protobuf
+    """Return a prediction as a message."""
+    message = pb.Prediction(
+        product_id=one.product_id, category=one.category, confidence=one.confidence, accepted=one.accepted,
+        shelf=one.shelf, shelf_confidence=one.shelf_confidence, status=one.status, reason=one.reason,
+        code=None if one.code is UNSET else one.code,
+        candidates=[pb.Candidate(category=c.category, confidence=c.confidence) for c in one.candidates or ()],
+    )  # fmt: skip
+    if one.evidence is not UNSET:
+        plain = msgspec.to_builtins(one.evidence)
+        message.evidence.CopyFrom(
+            pb.Evidence(
+                words=[pb.Word(**word) for word in plain["words"]],
+                neighbours=[pb.Neighbour(**near) for near in plain["neighbours"]],
+                views=[pb.Vote(**vote) for vote in plain["views"]],
+            )
+        )
+    return message

@@ -1,0 +1,140 @@
+"""What every door calls: requests in, answers out, by values; knows neither HTTP nor gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import UNSET
+
+from shelfwise.serve.answerer import Asked, Wish
+from shelfwise.serve.batching import Batcher
+from shelfwise.serve.corrections import Correction
+from shelfwise.serve.limits import Limits
+from shelfwise.serve.messages import CorrectAnswer, CorrectRequest, PredictAnswer, PredictRequest
+from shelfwise.serve.metrics import Metrics
+from shelfwise.serve.models import Loaded, Models
+from shelfwise.serve.offers import Offer
+from shelfwise.serve.refusal import RefusedError, invalid
+
+
+class Service:
+    """Models behind limits and a queue.
+
+    Parameters
+    ----------
+    models: loaded.
+    limits: of requests.
+    metrics: told of everything that happens.
+
+    """
+
+    def __init__(self, models: Models, limits: Limits, metrics: Metrics) -> None:
+        self.models, self.limits, self.metrics = models, limits, metrics
+        self.batcher = Batcher(limits, metrics.batch)
+        self.under_way = 0
+        self.ready = True
+        """Whether more requests should be sent here; false once the server has been told to end."""
+        self._decoders = ThreadPoolExecutor(2, thread_name_prefix="shelfwise-pictures")
+        metrics.watch(lambda: self.batcher.waiting, lambda: self.under_way)
+        metrics.watch_models(lambda: models.all)
+        models.told = metrics.reloaded
+
+    # -- admission -------------------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Take a place among the requests under way, or RefusedError at once; give it back with `leave`."""
+        if self.under_way >= self.limits.concurrency:
+            raise RefusedError("busy", "busy", "the server answers as many requests as it can", 1.0)
+        self.batcher.check()
+        self.under_way += 1
+
+    def leave(self) -> None:
+        """Give back a place."""
+        self.under_way -= 1
+
+    # -- asking ----------------------------------------------------------------------------------------------
+
+    async def predict(self, request: PredictRequest, timeout: float | None = None) -> PredictAnswer:
+        """Answer a request.
+
+        Parameters
+        ----------
+        request
+            What is asked.
+        timeout
+            Seconds that the caller will wait; the server's own limit where that is shorter.
+
+        Raises
+        ------
+        RefusedError
+            The request as a whole cannot be answered; what is wrong with one product is in its prediction.
+
+        """
+        seconds = self.limits.timeout if timeout is None else min(timeout, self.limits.timeout)
+        deadline = time.monotonic() + seconds
+        loaded = self.models.get(request.model)
+        wish = self._wish(request, loaded)
+        products = self._checked(request)
+        ignored: set[str] = set()
+        intake = loaded.answerer.intake
+        offers = [intake.read(product, ignored) for product in products]
+        pictures = [offer for offer in offers if offer.picture is not None]
+        if pictures:
+            await self._look(loaded, pictures)
+        named = loaded.named
+        predictions = await self.batcher.ask(loaded.answerer, Asked(offers, wish), deadline) if offers else []
+        self.metrics.answered(named.name, loaded.answerer.top_shelf, predictions)
+        return PredictAnswer(named, predictions, sorted(ignored)[:20] if ignored else UNSET)
+
+    async def correct(self, request: CorrectRequest) -> CorrectAnswer:
+        """Remember products with their right categories; RefusedError where one cannot be used."""
+        products, categories = request.listed
+        if len(products) != len(categories):
+            told = f"{len(products)} products have {len(categories)} categories: give one for each"
+            raise invalid("categories", told)
+        if len(products) > self.limits.items:
+            raise self._too_many(len(products))
+        if not all(isinstance(product, dict) for product in products):
+            raise invalid("not_an_object", "a product is an object of named fields")
+        name = self.models.get(request.model).name
+        wanted = [
+            Correction(name, product, category, request.new_shelves)
+            for product, category in zip(products, categories, strict=True)
+        ]
+        loaded = await self.batcher.run(lambda: self.models.correct(name, wanted))
+        return CorrectAnswer(loaded.named, len(wanted))
+
+    def close(self) -> None:
+        """End threads; what waits is not answered any more."""
+        self.batcher.close()
+        self.models.close()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    def _checked(self, request: PredictRequest) -> Sequence[object]:
+        products = request.listed
+        limit = self.limits.explained if request.explain else self.limits.items
+        if len(products) > limit:
+            raise self._too_many(len(products), request.explain)
+        return products
+
+    def _wish(self, request: PredictRequest, loaded: Loaded) -> Wish:
+        if not 1 <= request.top <= self.limits.top:
+            raise invalid(
+                "top", f"top is the number of candidates, 1 to {self.limits.top}; got {request.top}"
+            )
+        return Wish(request.top, loaded.thresholds(request.promise), request.explain)
+
+    def _too_many(self, count: int, explained: bool = False) -> RefusedError:
+        limit = self.limits.explained if explained else self.limits.items
+        with_evidence = " with evidence" if explained else ""
+        told = f"{count:,} products in one request; up to {limit:,}{with_evidence} are taken. Send several"
+        return RefusedError("too_large", "too_many_products", told)
+
+    async def _look(self, loaded: Loaded, offers: Sequence[Offer]) -> None:
+        """Decode pictures under the limits of this server, before they get near the model."""
+        loop = asyncio.get_running_loop()
+        check = loaded.answerer.intake.check_picture
+        await asyncio.gather(*(loop.run_in_executor(self._decoders, check, offer) for offer in offers))
