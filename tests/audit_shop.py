@@ -52,7 +52,7 @@ def recipe(**settings: object) -> Recipe:
     return Recipe(**{"threads": 1, "catalogue": CatalogueRecipe(label="category")} | settings)
 
 
-def find(catalogue: object, **settings: object) -> Audit:
+def find(catalogue: object, /, **settings: object) -> Audit:
     """Audit a catalogue without a map."""
     return audit(catalogue, recipe(**settings), AuditOptions(layout=False))
 

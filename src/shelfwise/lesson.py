@@ -25,6 +25,7 @@ from shelfwise.catalogue.read import Source
 from shelfwise.catalogue.roles import Roles, find_roles
 from shelfwise.catalogue.splits import count_crossing, given_split, sample
 from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.corrections.doubted import read_doubted
 from shelfwise.errors import CatalogueError, LabelError, RecipeError
 from shelfwise.features.cache import VectorCache
 from shelfwise.features.vectors import PREFIX, TABLE, EncoderMark, ProductEncoders
@@ -69,6 +70,7 @@ class Training:
     unreadable: int = 0
     left_out: int = 0  # marked for testing
     left_out_by_sample: int = 0
+    left_out_as_doubted: int = 0
     categories: int = 0
     singletons: int = 0
     depth: int = 0
@@ -235,6 +237,8 @@ def _prepare(
     if not recipe.pictures.folder:  # in a folder, pictures are found by ids: "empty" is not known yet
         report.empty = int((chosen["status"] == "empty").sum())
         chosen = chosen.filter(pl.col("status") != "empty")
+    if recipe.catalogue.doubts:
+        chosen = _without_doubted(chosen, recipe, report)
     chosen, renamed = _map_labels(products, chosen, roles, recipe, report)
     report.unlabelled = int(chosen["label"].is_null().sum())
     chosen = chosen.drop_nulls("label")
@@ -245,6 +249,23 @@ def _prepare(
         report.left_out_by_sample = chosen.height - len(kept)
         chosen = chosen[kept.tolist()]
     return chosen, renamed
+
+
+def _without_doubted(chosen: pl.DataFrame, recipe: Recipe, report: Training) -> pl.DataFrame:
+    """The rows without those that stand where an audit doubts them."""
+    path = recipe.catalogue.doubts
+    doubted = read_doubted(path, recipe.catalogue.least_doubt)
+    kept = chosen.join(
+        doubted, left_on=["product_id", "label"], right_on=["product_id", "given"], how="anti",
+        maintain_order="left",
+    )  # fmt: skip
+    report.left_out_as_doubted = chosen.height - kept.height
+    if doubted.height and kept.height == chosen.height:
+        report.notes.append(
+            f"none of the {doubted.height:,} products that {path} doubts stands here where it stood: is this "
+            "the catalogue that was audited, with the same category column?"
+        )
+    return kept
 
 
 def _encode(

@@ -60,6 +60,13 @@ class CatalogueRecipe:
         _about("Category values that mean 'no category', beside empty ones; empty: a built-in list."),
     ] = field(default_factory=list)
     mapping: Annotated[str, _about("File that renames, merges or drops categories (see the how-to).")] = ""
+    doubts: Annotated[
+        str,
+        _about("Doubts file of an audit; what it doubts and nobody has decided on is not learned from."),
+    ] = ""
+    least_doubt: Annotated[
+        float, _about("Doubt from which on a category is not learned from.", gt=0, le=1)
+    ] = 0.5
     sample: Annotated[
         float, _about("Learn from that share of the products, categories keeping theirs.", gt=0, le=1)
     ] = 1.0

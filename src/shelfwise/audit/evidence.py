@@ -8,7 +8,7 @@ products times categories.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -94,6 +94,7 @@ def gather(
 
     """
     report = Training()
+    recipe = replace(recipe, catalogue=replace(recipe.catalogue, doubts=""))  # an audit judges every label
     _say(notify, "reading")
     lesson = read_lesson(source, recipe, None, report, notify)
     if lesson.unseen is not None:

@@ -76,6 +76,14 @@ def inspect(
 @click.option(
     "--mapping", metavar="FILE", help="Rename, merge or drop categories first: CSV with from and to."
 )
+@click.option(
+    "--doubts",
+    metavar="FILE",
+    help="Do not learn what this file of an audit doubts, unless it was decided on.",
+)
+@click.option(
+    "--least-doubt", metavar="D", type=float, help="Doubt from which on that holds, 0..1.  [default: 0.5]"
+)
 @options.images()
 @options.encoders()
 @options.recipe()

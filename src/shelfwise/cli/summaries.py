@@ -127,6 +127,7 @@ def _left_out(told: Training) -> str:
     reasons = {
         "kept for testing": told.left_out,
         "not in the sample": told.left_out_by_sample,
+        "on a doubted shelf": told.left_out_as_doubted,
         "without a category": told.unlabelled,
         "with nothing to go by": told.empty,
         "unreadable": told.unreadable,

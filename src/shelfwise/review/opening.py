@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shelfwise.corrections.doubted import BESIDE
 from shelfwise.review.decisions import Decisions
 from shelfwise.review.desk import Desk, DeskOptions
 from shelfwise.review.doubts import Doubts, read_doubts
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def decisions_beside(doubts: Path) -> Path:
     """Return where the decisions about a doubts file are kept: beside it."""
-    return doubts.with_name(f"{doubts.name}.decisions.sqlite")
+    return doubts.with_name(doubts.name + BESIDE)
 
 
 def _decisions(doubts: Doubts) -> Path:
