@@ -24,6 +24,7 @@ from shelfwise.audit.reasons import percent
 from shelfwise.catalogue.duplicates import find_near_duplicates
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.errors import MissingExtraError
+from shelfwise.learners.matrix import one_blas_thread
 
 if TYPE_CHECKING:
     from shelfwise.categorizer import Categorizer
@@ -97,8 +98,6 @@ def find_queue(
         MissingExtraError: a map is wanted, and its extra is not installed.
 
     """
-    from threadpoolctl import threadpool_limits
-
     if options.layout and find_spec("openTSNE") is None:  # said before the work, not after it
         raise MissingExtraError("the map", "map")
     source = catalogue if isinstance(catalogue, Source) else open_source(catalogue)
@@ -107,7 +106,7 @@ def find_queue(
     say("reading")
     pool = read_pool(source, model, options.label, counts)
     say("choosing")
-    with threadpool_limits(1, "blas"):  # the same bits on any number of cores
+    with one_blas_thread():  # the same bits on any number of cores
         chosen = _choose(pool, options.count)
         facts = _Facts.of(pool, chosen)
     places = None

@@ -10,6 +10,7 @@ from shelfwise.audit.doctor.learnable import find_unlearnable
 from shelfwise.audit.doctor.names import find_empty_names, find_same_names, find_spellings
 from shelfwise.audit.doctor.overlap import find_overlaps
 from shelfwise.audit.doctor.two_groups import find_two_groups
+from shelfwise.learners.matrix import one_blas_thread
 
 
 def examine(answers: Answers) -> list[Finding]:
@@ -17,9 +18,7 @@ def examine(answers: Answers) -> list[Finding]:
 
     A shelf that is a dumping ground or part of an overlap is not told once more as one that nobody can learn.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"):  # many small problems: threads would only wait for one another
+    with one_blas_thread():  # many small problems: threads would only wait for one another
         return _examine(answers)
 
 
