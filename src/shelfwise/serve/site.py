@@ -12,6 +12,7 @@ _TYPES = {
     "try.html": "text/html; charset=utf-8",
     "try.js": "text/javascript; charset=utf-8",
     "try.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 
 

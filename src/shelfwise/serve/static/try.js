@@ -103,6 +103,7 @@ form.addEventListener("submit", async (event) => {
     const value = document.getElementById(name).value.trim();
     if (value) product[name] = value;
   }
+  product.product_id = "try"; // or the answer would say that there is none
   const asked = { products: [product], explain: true };
   const promise = document.getElementById("promise").value;
   if (promise) asked.promise = Number(promise);
