@@ -67,7 +67,7 @@ def test_a_healthy_tree_has_a_page_too():
 
 
 def test_without_jinja_the_page_names_the_extra(monkeypatch):
-    monkeypatch.setattr("shelfwise.audit.doctor.page.find_spec", lambda name: None)
+    monkeypatch.setattr("shelfwise.audit.sheet.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"shelfwise\[report\]"):
         render_page(evil_answers(), [], {})
 

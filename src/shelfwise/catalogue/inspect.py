@@ -8,33 +8,23 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from shelfwise.catalogue import paths
+from shelfwise.catalogue.columns import Column, ColumnTally
+from shelfwise.catalogue.label_counts import Labels, count_labels
 from shelfwise.catalogue.parts import Problem
 from shelfwise.catalogue.picture_report import PictureInspection, PictureInspector
 from shelfwise.catalogue.pictures import PictureFolder
 from shelfwise.catalogue.products import PICTURE, TEXT_FIELDS, clean
-from shelfwise.catalogue.profiles import MISSING_TEXT, as_text
+from shelfwise.catalogue.profiles import as_text
 from shelfwise.catalogue.read import Source
 from shelfwise.catalogue.roles import Roles
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
-_SHOWN = 10
 _PROBLEMS_SHOWN = 100
 _SCRIPTS = {
     "Latin": r"\p{Latin}", "Cyrillic": r"\p{Cyrillic}", "Greek": r"\p{Greek}", "Arabic": r"\p{Arabic}",
     "Hebrew": r"\p{Hebrew}", "Han": r"\p{Han}", "Japanese kana": r"[\p{Hiragana}\p{Katakana}]",
     "Hangul": r"\p{Hangul}", "Thai": r"\p{Thai}", "Devanagari": r"\p{Devanagari}",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the source: its role, why it has it, the share of rows that are filled, a few values."""
-
-    name: str
-    role: str
-    why: str
-    filled: float
-    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,23 +38,6 @@ class Field:
     name: str
     filled: float
     lengths: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """The categories: counts, the tree's levels, the largest and the smallest, and what is not labelled.
-
-    `levels` is (depth, number of categories of that depth); `unlabelled` is (value in the source, rows).
-    """
-
-    categories: int
-    levels: tuple[tuple[int, int], ...]
-    singletons: int
-    under_ten: int
-    largest: tuple[tuple[str, int], ...]
-    smallest: tuple[tuple[str, int], ...]
-    labelled_rows: int
-    unlabelled: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -149,8 +122,7 @@ class _Tally:
     def __init__(self, source: Source, roles: Roles, pictures: PictureFolder | None = None) -> None:
         self.source = source
         self.roles = roles
-        self.filled = dict.fromkeys(source.columns, 0)
-        self.examples: dict[str, list[str]] = {name: [] for name in source.columns}
+        self.columns = ColumnTally(list(source.columns))
         self.kept: list[pl.DataFrame] = []
         self.html = 0
         self.unlabelled: dict[str, int] = {}
@@ -158,14 +130,7 @@ class _Tally:
 
     def add(self, raw: pl.DataFrame, products: pl.DataFrame) -> None:
         """Take a batch of raw rows and the products that they became."""
-        for name in self.filled:
-            text = as_text(raw[name]).str.strip_chars()
-            there = text.filter(~text.str.to_lowercase().is_in(list(MISSING_TEXT)).fill_null(True))
-            self.filled[name] += there.len()
-            if len(self.examples[name]) < 3:
-                known = self.examples[name]
-                fresh = [v[:80] for v in there.head(200).unique(maintain_order=True).head(3).to_list()]
-                self.examples[name] = list(dict.fromkeys([*known, *fresh]))[:3]
+        self.columns.add(raw)
         if self.pictures is None and PICTURE in products.columns:
             self.pictures = PictureInspector(PictureFolder(None), self.source.rows)
         if self.pictures is not None:
@@ -208,7 +173,7 @@ class _Tally:
             self.add(self.source.frame().clear(), empty)
         products = pl.concat(self.kept)
         rows = products.height
-        labels = _labels(products, self.roles, self.unlabelled) if self.roles.label is not None else None
+        labels = count_labels(products, self.roles, self.unlabelled) if self.roles.label is not None else None
         duplicates = _duplicates(products)
         statuses = _counts(products["status"])
         pictures = None if self.pictures is None else self.pictures.finish()
@@ -217,7 +182,7 @@ class _Tally:
             rows=rows,
             files=len(self.source.files),
             format=self.source.format,
-            columns=tuple(self._column(name, rows) for name in self.source.columns),
+            columns=self.columns.finish(self.roles, rows),
             fields=tuple(_field(products, name) for name in TEXT_FIELDS),
             labels=labels,
             duplicates=duplicates,
@@ -230,11 +195,6 @@ class _Tally:
             warnings=(*_warnings(facts), *(pictures.warnings() if pictures is not None else ())),
             pictures=pictures,
         )
-
-    def _column(self, name: str, rows: int) -> Column:
-        role = self.roles.role_of(name) or "ignored"
-        why = self.roles.ignored.get(name) or self.roles.why.get(name, "not seen when the roles were found")
-        return Column(name, role, why, self.filled[name] / rows if rows else 0.0, tuple(self.examples[name]))
 
 
 def _script() -> pl.Expr:
@@ -259,31 +219,6 @@ def _field(products: pl.DataFrame, name: str) -> Field:
     filled = lengths.filter(lengths > 0)
     quantiles = [int(filled.quantile(q, "nearest") or 0) for q in _QUANTILES] if filled.len() else []
     return Field(name, filled.len() / max(products.height, 1), tuple(quantiles))
-
-
-def _labels(products: pl.DataFrame, roles: Roles, unlabelled: dict[str, int]) -> Labels:
-    named = products.select("label", "label_path").drop_nulls("label")
-    counts = named.group_by("label").agg(pl.len().alias("n"), pl.col("label_path").first().alias("path"))
-    counts = counts.sort(["n", "path"], descending=[True, False])
-    separator = roles.separator
-    depth = (
-        counts["path"].str.split(separator).list.len()
-        if separator
-        else pl.Series([1]).new_from_index(0, counts.height)
-    )
-    levels = pl.DataFrame({"d": depth}).group_by("d").len().sort("d")
-    shown = [(str(path), int(n)) for path, n in counts.select("path", "n").iter_rows()]
-    ranked = sorted(unlabelled.items(), key=lambda pair: (-pair[1], pair[0]))
-    return Labels(
-        categories=counts.height,
-        levels=tuple((int(d), int(n)) for d, n in levels.iter_rows()),
-        singletons=int((counts["n"] == 1).sum()),
-        under_ten=int((counts["n"] < 10).sum()),
-        largest=tuple(shown[:_SHOWN]),
-        smallest=tuple(reversed(shown[-_SHOWN:])),
-        labelled_rows=named.height,
-        unlabelled=tuple(ranked[:_SHOWN]),
-    )
 
 
 def _duplicates(products: pl.DataFrame) -> Duplicates:

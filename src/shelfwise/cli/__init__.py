@@ -38,6 +38,12 @@ def main() -> None:
 @options.roles()
 @options.images()
 @options.recipe()
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all of it, and some products, as an HTML page.",
+)
 @options.as_json()
 def inspect(
     catalogue: str,
@@ -45,25 +51,33 @@ def inspect(
     roles: dict[str, object],
     images: str | None,
     recipe: str | None,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Tell what is in CATALOGUE, which column is what, and what is wrong with it."""
+    from shelfwise.audit.overview import check_overview, render_overview, sample_products
     from shelfwise.catalogue import inspect as look
     from shelfwise.catalogue.paths import UNLABELLED
     from shelfwise.catalogue.pictures import PictureFolder
     from shelfwise.cli.summaries import show_inspection
+    from shelfwise.writing import write_whole
 
     settings = options.build_recipe(recipe, {}, label=label, roles=roles).catalogue
     source = shelfwise.open_source(catalogue)
     given = {**settings.roles, **({"label": settings.label} if settings.label else {})}
     pictures = PictureFolder.of(source, images) if images or source.format == "pictures" else None
-    found = look.inspect(
-        source, shelfwise.find_roles(source.sample(), given), settings.unlabelled or UNLABELLED, pictures
-    )
+    if html is not None:
+        check_overview()
+    found_roles = shelfwise.find_roles(source.sample(), given)
+    unlabelled = settings.unlabelled or UNLABELLED
+    found = look.inspect(source, found_roles, unlabelled, pictures)
+    if html is not None:
+        samples = sample_products(source, found_roles, unlabelled, pictures)
+        write_whole(html, render_overview(found, samples, catalogue).encode())
     if as_json:
-        terminal.write_json(found.to_dict())
+        terminal.write_json({**found.to_dict(), **({} if html is None else {"html": str(html)})})
     else:
-        show_inspection(terminal.stdout(), catalogue, found)
+        show_inspection(terminal.stdout(), catalogue, found, html)
 
 
 @main.command(short_help="Learn the categories of a catalogue and save a model.")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from shelfwise.catalogue.inspect import Inspection, Labels
+    from shelfwise.catalogue.inspect import Inspection
+    from shelfwise.catalogue.label_counts import Labels
     from shelfwise.catalogue.picture_report import PictureInspection
     from shelfwise.demo import DemoShop
     from shelfwise.evaluate import Outcome, Scores
@@ -27,7 +28,7 @@ _SHELVES_SHOWN = 5
 # -- inspect -------------------------------------------------------------------------------------------------
 
 
-def show_inspection(console: Console, name: str, found: Inspection) -> None:
+def show_inspection(console: Console, name: str, found: Inspection, page: Path | None = None) -> None:
     """Columns and their roles, categories, text, and what is wrong with them."""
     files = f", {found.files:,} files" if found.files > 1 else ""
     console.print(f"{name}: {count(found.rows, 'product')} ({found.format}{files})", style="bold")
@@ -59,6 +60,8 @@ def show_inspection(console: Console, name: str, found: Inspection) -> None:
     if found.warnings or found.notes:
         heading(console, "Worth knowing")
         remarks(console, [*found.warnings, *found.notes])
+    if page is not None:
+        lines(console, ["", f"Page: {page}"])
 
 
 def _show_pictures(console: Console, pictures: PictureInspection) -> None:

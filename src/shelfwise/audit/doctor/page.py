@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
-from importlib.util import find_spec
 from typing import Any
 
 from shelfwise.audit.doctor.answers import Answers
 from shelfwise.audit.doctor.findings import KINDS, Finding
 from shelfwise.audit.doctor.mapping import gain_of
-from shelfwise.errors import MissingExtraError
+from shelfwise.audit.sheet import check_sheet, render
 
 _MOST = 200
 """Findings of a kind that are shown; the table has them all."""
@@ -32,8 +30,7 @@ _ABOUT = {
 
 def check_page() -> None:
     """Raise MissingExtraError where jinja2 is not installed, before any work."""
-    if find_spec("jinja2") is None:
-        raise MissingExtraError("the doctor's page", "report")
+    check_sheet("the doctor's page")
 
 
 def render_page(
@@ -50,20 +47,14 @@ def render_page(
 
     """
     check_page()
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    sheet = resources.files(__package__).joinpath("sheet")
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    template = environment.from_string(sheet.joinpath("doctor.html.j2").read_text("utf-8"))
-    return template.render(
-        title=title,
-        css=Markup(sheet.joinpath("doctor.css").read_text("utf-8")),
-        lead=_lead(answers, findings),
-        sections=[_section(kind, findings) for kind in KINDS if any(one.kind == kind for one in findings)],
-        merges=list(merges.items()),
-        gain=gain_of(answers, dict(merges)) if merges else None,
-    )
+    values = {
+        "title": title,
+        "lead": _lead(answers, findings),
+        "sections": [_section(kind, findings) for kind in KINDS if any(one.kind == kind for one in findings)],
+        "merges": list(merges.items()),
+        "gain": gain_of(answers, dict(merges)) if merges else None,
+    }
+    return render("doctor", values)
 
 
 def _lead(answers: Answers, findings: Sequence[Finding]) -> str:
