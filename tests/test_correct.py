@@ -10,7 +10,7 @@ import pytest
 from shelfwise.errors import CatalogueError
 from shelfwise.review import export
 from shelfwise.review.correct import correct, read_decisions
-from shelfwise.review.decisions import Decisions, NewRow
+from shelfwise.review.decisions import Decision, Decisions
 
 SHOP = pl.DataFrame(
     {
@@ -107,9 +107,9 @@ def test_ids_that_repeat_go_by_row_and_moved_rows_by_id(tmp_path):
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_the_export_and_the_database_say_the_same(tmp_path, shop, form):
     store = Decisions(tmp_path / "d.sqlite")
-    store.add("key-0001", "=Ada", [NewRow(0, "007", 0, "move", "=New", "A > B", "D", 0.5)])
-    store.add("key-0002", "Ada", [NewRow(1, "-5", 4, "accept", "D", "A > B", "D", 0.5)])
-    store.add("key-0003", "Ada", [NewRow(2, "P1", 1, "accept", "D", "A > C", "D", 0.5)])
+    store.add("key-0001", "=Ada", [Decision(0, "007", 0, "move", "=New", "A > B", "D", 0.5)])
+    store.add("key-0002", "Ada", [Decision(1, "-5", 4, "accept", "D", "A > B", "D", 0.5)])
+    store.add("key-0003", "Ada", [Decision(2, "P1", 1, "accept", "D", "A > C", "D", 0.5)])
     store.undo("undo-001", "Ada")
     (tmp_path / f"d.{form}").write_bytes(export.as_bytes(store, form)[0])
     assert (b"'=New" in (tmp_path / f"d.{form}").read_bytes()) is (form == "csv")
@@ -126,7 +126,7 @@ def test_the_columns_of_the_audit_are_remembered(tmp_path):
     store = Decisions(tmp_path / "d.sqlite")
     store.tell("audit", json.dumps({"version": 1, "roles": {
         "product_id": "sku", "title": "title", "label": "shelf_code", "separator": " > "}}))  # fmt: skip
-    store.add("key-0001", "Ada", [NewRow(0, "007", 0, "move", "D", "A > B", "D", 0.5)])
+    store.add("key-0001", "Ada", [Decision(0, "007", 0, "move", "D", "A > B", "D", 0.5)])
     (tmp_path / "d.parquet").write_bytes(export.as_bytes(store, "parquet")[0])
     store.close()
     for name in ("d.sqlite", "d.parquet"):

@@ -14,7 +14,7 @@ from shelfwise.cli import main
 from shelfwise.corrections.doubted import BESIDE, read_doubted
 from shelfwise.errors import CatalogueError
 from shelfwise.recipe import CatalogueRecipe
-from shelfwise.review.decisions import Decisions, NewRow
+from shelfwise.review.decisions import Decision, Decisions
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def decide(doubts, *actions, undo=False):
     store = Decisions(doubts.with_name(doubts.name + BESIDE))
     for number, (name, row, action) in enumerate(actions):
         category = "B" if action in ("accept", "keep", "move") else None
-        store.add(f"key-000{number}", "Ada", [NewRow(row, name, row, action, category, "A", "B", 0.5)])
+        store.add(f"key-000{number}", "Ada", [Decision(row, name, row, action, category, "A", "B", 0.5)])
     if undo:
         store.undo("key-undo", "Ada")
     store.close()

@@ -11,12 +11,12 @@ import threading
 import pytest
 
 from shelfwise.review import decisions as module
-from shelfwise.review.decisions import APPLICATION, Decisions, DecisionsError, NewRow
+from shelfwise.review.decisions import APPLICATION, Decision, Decisions, DecisionsError
 
 
 def new(number, action="accept", category="B"):
     choice = category if action in ("accept", "keep", "move") else None
-    return NewRow(number, f"P{number}", number, action, choice, "A", "B", 0.5)
+    return Decision(number, f"P{number}", number, action, choice, "A", "B", 0.5)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_key_of_another_request_is_refused(store):
 
 def test_all_rows_of_a_request_or_none(store):
     with pytest.raises(DecisionsError):
-        store.add("key-0001", "Ada", [new(1), NewRow(2, "P2", 2, "dance", None, "A", "B", 0.5)])
+        store.add("key-0001", "Ada", [new(1), Decision(2, "P2", 2, "dance", None, "A", "B", 0.5)])
     assert store.since(0) == []
 
 
@@ -126,18 +126,18 @@ def test_a_locked_database_says_so_and_is_fine_again_afterwards(tmp_path, monkey
 
 FULL = """
     import resource, sys
-    from shelfwise.review.decisions import Decisions, DecisionsError, NewRow
+    from shelfwise.review.decisions import Decision, Decisions, DecisionsError
     store = Decisions(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
     acknowledged = 0
     try:
         for number in range(10_000):
-            store.add(f"key-{number:06}", "Ada", [NewRow(number, "P" * 500, 0, "keep", "A", "A", "B", 0.5)])
+            store.add(f"key-{number:06}", "Ada", [Decision(number, "P" * 500, 0, "keep", "A", "A", "B", 0.5)])
             acknowledged += 1
     except DecisionsError as error:
         print(error.code)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    store.add("key-after", "Ada", [NewRow(1, "P", 0, "keep", "A", "A", "B", 0.5)])
+    store.add("key-after", "Ada", [Decision(1, "P", 0, "keep", "A", "A", "B", 0.5)])
     print(acknowledged + 1)
 """
 

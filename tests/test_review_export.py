@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from shelfwise.review import export
-from shelfwise.review.decisions import Decisions, NewRow
+from shelfwise.review.decisions import Decision, Decisions
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def store(tmp_path):
 
 
 def new(number, action="accept", category="B"):
-    return NewRow(number, f"P{number}", number, action, category, "A", "B", 0.5)
+    return Decision(number, f"P{number}", number, action, category, "A", "B", 0.5)
 
 
 def test_one_row_for_each_product_and_reviewer(store):

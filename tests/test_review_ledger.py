@@ -15,9 +15,8 @@ from shelfwise.review.ledger import DECIDED, OPEN, SKIPPED, STATES, UNSURE, Ledg
 def row(seq, who="Ada", action="accept", category="B", number=0, undoes=None, at=None):
     chosen = category if action in ("accept", "keep", "move") else None
     time = at or f"2026-01-01T00:00:{seq % 60:02}.000Z"
-    return Row(
-        seq, time, who, f"k{seq}", number, f"P{number}", number, action, chosen, "A", "B", 0.5, "", undoes
-    )
+    told = {"seq": seq, "at": time, "who": who, "key": f"k{seq}", "model": ""}
+    return Row(number, f"P{number}", number, action, chosen, "A", "B", 0.5, undoes, **told)
 
 
 def ledger(*rows, doubts=3):

@@ -14,10 +14,11 @@ from typing import Any
 
 import polars as pl
 
+from shelfwise.audit.about import about_catalogue
 from shelfwise.audit.doubts import check_doubts, tabulate, write_doubts
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.errors import MissingExtraError
-from shelfwise.lesson import Lesson, Training
+from shelfwise.lesson import Training
 from shelfwise.recipe import Recipe
 
 
@@ -99,27 +100,13 @@ def audit(
         places = lay_out(vectors, recipe.seed, keys=keys, threads=recipe.threads or os.cpu_count() or 1)
     say("reasons")
     table = tabulate(evidence, doubt, vectors, places)
-    about = _about(source, recipe, lesson, evidence.report) | {"model": options.model, "shares": doubt.shares}
+    about = about_catalogue(source, lesson.roles, lesson.taxonomy.separator, recipe.pictures.folder) | {
+        "data_sha256": evidence.report.data_sha256,
+        "model": options.model,
+        "shares": doubt.shares,
+    }
     return Audit(table, doubt.shares, evidence.report, about)
 
 
 def _silent(step: str) -> None:
     """Tell nobody."""
-
-
-def _about(source: Source, recipe: Recipe, lesson: Lesson, report: Training) -> dict[str, Any]:
-    """What the doubts file remembers of the catalogue."""
-    from importlib.metadata import version
-
-    return {
-        "version": 1,
-        "shelfwise": version("shelfwise"),
-        "catalogue": ", ".join(str(file) for file in source.files),
-        "files": [str(file) for file in source.files],
-        "roles": lesson.roles.to_dict(),
-        "label": lesson.roles.label,
-        "separator": lesson.taxonomy.separator,
-        "images": recipe.pictures.folder,
-        "rows": report.rows,
-        "data_sha256": report.data_sha256,
-    }

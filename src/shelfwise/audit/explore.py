@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shelfwise.audit.about import about_catalogue, named
 from shelfwise.audit.claims import Floats
 from shelfwise.audit.doubts import SCHEMA, check_doubts, neighbours_of, write_doubts
 from shelfwise.audit.embedding import content_keys, embed
@@ -100,7 +101,7 @@ def explore(
     labelled = int(table["given"].is_not_null().sum())
     return Exploration(
         table, source.rows, labelled, table.height - labelled, source.rows - table.height, notes,
-        _about(source, roles, recipe),
+        about_catalogue(source, roles, roles.separator, recipe.pictures.folder) | {"judged": False},
     )  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def _read(source: Source, recipe: Recipe, notify: Callable[[str], None] | None) 
     products = pl.concat(clean_batches(source, roles, recipe, _READ_ROWS))
     products = products.filter(pl.col("status") != "unreadable")
     if not products.height:
-        raise CatalogueError(f"{_named(source)}: there is no product in it that could be read")
+        raise CatalogueError(f"{named(source)}: there is no product in it that could be read")
     fields = telling_fields(products, recipe)
     pictures = open_pictures(source, products, recipe.pictures.folder)
     encoders = ProductEncoders(recipe, fields, pictures, VectorCache())
@@ -176,25 +177,3 @@ def _tabulate(products: pl.DataFrame, near: Nearest, places: Floats) -> pl.DataF
         pl.lit([] if name in lists else None, dtype=kind).alias(name) for name, kind in lacking.items()
     )
     return table.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-
-
-def _about(source: Source, roles: Roles, recipe: Recipe) -> dict[str, Any]:
-    """What the file remembers of the catalogue, and that nothing was judged."""
-    from importlib.metadata import version
-
-    return {
-        "version": 1,
-        "shelfwise": version("shelfwise"),
-        "catalogue": ", ".join(str(file) for file in source.files),
-        "files": [str(file) for file in source.files],
-        "roles": roles.to_dict(),
-        "label": roles.label or "",
-        "separator": roles.separator,
-        "images": recipe.pictures.folder,
-        "rows": source.rows,
-        "judged": False,
-    }
-
-
-def _named(source: Source) -> str:
-    return ", ".join(str(file) for file in source.files) or "the catalogue"

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shelfwise.audit.about import named
 from shelfwise.audit.claims import Codes, Floats
 from shelfwise.audit.embedding import content_keys, embed
 from shelfwise.audit.evidence import best_of
@@ -107,7 +108,7 @@ def read_pool(source: Source, model: Categorizer, label: str | None, counts: Cou
     counts.unlabelled = len(opened)
     if not len(opened):
         raise CatalogueError(
-            f"{_named(source)}: none of the {counts.empty:,} products without a category has text or picture"
+            f"{named(source)}: none of the {counts.empty:,} products without a category has text or picture"
         )
 
     def work(block: pl.DataFrame) -> tuple[Codes, Floats, NDArray[np.bool_]]:
@@ -138,7 +139,7 @@ def _roles(source: Source, model: Categorizer, label: str | None, counts: Counts
     listed = ", ".join(source.columns)
     if label is not None and label != roles.label:
         if label not in source.columns:
-            raise CatalogueError(f"{_named(source)}: there is no column {label!r}. Columns are: {listed}")
+            raise CatalogueError(f"{named(source)}: there is no column {label!r}. Columns are: {listed}")
         found = find_roles(source.sample(), {"label": label})
         return replace(
             roles, label=label, label_name=found.label_name, levels=found.levels, separator=found.separator
@@ -148,7 +149,7 @@ def _roles(source: Source, model: Categorizer, label: str | None, counts: Counts
     other = find_roles(source.sample()).label
     if other is not None:
         raise LabelError(
-            f"{_named(source)}: there is no column {roles.label!r}, which the model learned. Name the column "
+            f"{named(source)}: there is no column {roles.label!r}, which the model learned. Name the column "
             f"of the category with --label ({other!r} looks like it). Columns are: {listed}"
         )
     counts.notes.append(f"there is no column {roles.label!r}, so all products count as without category")
@@ -175,12 +176,12 @@ def _check(source: Source, roles: Roles, counts: Counts) -> None:
     column = f"the column {roles.label!r}"
     if counts.labelled and counts.foreign == counts.labelled:
         raise LabelError(
-            f"{_named(source)}: the model knows none of the categories in {column}: it learned others. Name "
+            f"{named(source)}: the model knows none of the categories in {column}: it learned others. Name "
             "the column with --label, or take the model of this catalogue."
         )
     if counts.labelled + counts.unreadable == counts.rows:
         raise CatalogueError(
-            f"{_named(source)}: every one of its {counts.labelled:,} products has a category in {column}, so "
+            f"{named(source)}: every one of its {counts.labelled:,} products has a category in {column}, so "
             "there is none to ask for. Wrong ones are found by shelfwise audit."
         )
     if counts.foreign:
@@ -188,7 +189,3 @@ def _check(source: Source, roles: Roles, counts: Counts) -> None:
             f"{counts.foreign:,} of {counts.labelled:,} labelled products have a category that the model does"
             " not know"
         )
-
-
-def _named(source: Source) -> str:
-    return ", ".join(str(file) for file in source.files) or "the catalogue"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from shelfwise.audit.about import about_catalogue
 from shelfwise.audit.choice import Chosen, choose, closest, resembling, worth_of
 from shelfwise.audit.doubts import SCHEMA, candidates_of, check_doubts, neighbours_of, write_doubts
 from shelfwise.audit.nearest import Nearest, nearest_on
@@ -233,20 +234,9 @@ def _name(pool: Pool, code: int) -> str:
 
 def _about(source: Source, pool: Pool, model: Categorizer, options: QueueOptions) -> dict[str, Any]:
     """What the file remembers: as that of an audit, and the shelves that the model knows beside."""
-    from importlib.metadata import version
-
     taxonomy = pool.taxonomy
     joint = taxonomy.separator or " > "
-    return {
-        "version": 1,
-        "shelfwise": version("shelfwise"),
-        "catalogue": ", ".join(str(file) for file in source.files),
-        "files": [str(file) for file in source.files],
-        "roles": pool.roles.to_dict(),
-        "label": pool.roles.label,
-        "separator": taxonomy.separator,
-        "images": model.recipe.pictures.folder,
-        "rows": source.rows,
+    return about_catalogue(source, pool.roles, taxonomy.separator, model.recipe.pictures.folder) | {
         "model": options.model,
         "shelves": {
             label: joint.join(path) for label, path in zip(taxonomy.labels, taxonomy.paths, strict=True)

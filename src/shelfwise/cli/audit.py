@@ -136,16 +136,13 @@ def _show(found: Audit, output: str) -> None:
     doubts = found.doubts.filter(found.doubts["doubt"] >= 0.5)
     counts = sorted(doubts["kind"].value_counts().iter_rows())
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts) or "none"
-    lines = [
+    said = [
         f"{found.doubts.height:,} labelled products of {found.report.rows:,} rows; "
         f"about {found.expected:,.0f} labels are wrong.",
         f"Rather wrong than right: {doubts.height:,} ({kinds}).",
-        *(
-            f"  {row['doubt']:.2f}  {row['product_id']}: {row['given']} -> {row['suggested']}"
-            for row in found.doubts.head(_SHOWN).iter_rows(named=True)
-        ),
-        *(f"Note: {note}" for note in found.report.notes),
-        f"Written to {output}. Next: shelfwise review {output}",
     ]
-    for line in lines:
-        click.echo(terminal.printable(line))
+    examples = (
+        f"{row['doubt']:.2f}  {row['product_id']}: {row['given']} -> {row['suggested']}"
+        for row in found.doubts.head(_SHOWN).iter_rows(named=True)
+    )
+    terminal.write_findings(said, examples, found.report.notes, output)

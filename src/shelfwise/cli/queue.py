@@ -88,15 +88,12 @@ def _load(model: str, images: str | None, seed: int | None, threads: int | None)
 
 def _show(found: Queue, output: str) -> None:
     counts = found.counts
-    lines = [
+    said = (
         f"{found.table.height:,} products to label of {counts.unlabelled:,} without a category "
-        f"({counts.labelled:,} have one, {counts.rows:,} rows).",
-        *(
-            f"  {row['doubt']:.2f}  {row['product_id']}: {' '.join(row['reasons'][:2])}"
-            for row in found.table.head(_SHOWN).iter_rows(named=True)
-        ),
-        *(f"Note: {note}" for note in counts.notes),
-        f"Written to {output}. Next: shelfwise review {output}",
-    ]
-    for line in lines:
-        click.echo(terminal.printable(line))
+        f"({counts.labelled:,} have one, {counts.rows:,} rows)."
+    )
+    examples = (
+        f"{row['doubt']:.2f}  {row['product_id']}: {' '.join(row['reasons'][:2])}"
+        for row in found.table.head(_SHOWN).iter_rows(named=True)
+    )
+    terminal.write_findings([said], examples, counts.notes, output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -84,6 +84,13 @@ def write_json(result: object) -> None:
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))
+
+
+def write_findings(said: Iterable[str], examples: Iterable[str], notes: Iterable[str], output: str) -> None:
+    """Write what was found, a few examples of it, what to know, and where to look at all of it."""
+    ends = f"Written to {output}. Next: shelfwise review {output}"
+    for line in (*said, *(f"  {one}" for one in examples), *(f"Note: {note}" for note in notes), ends):
+        click.echo(printable(line))
 
 
 def stdout() -> Console:

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from shelfwise.errors import CatalogueError
@@ -47,7 +47,6 @@ CREATE TRIGGER stays BEFORE DELETE ON decisions BEGIN SELECT RAISE(ABORT, 'decis
 CREATE TRIGGER shelf_kept BEFORE UPDATE ON shelves BEGIN SELECT RAISE(ABORT, 'shelves stay'); END;
 CREATE TRIGGER shelf_stays BEFORE DELETE ON shelves BEGIN SELECT RAISE(ABORT, 'shelves stay'); END;
 """
-_COLUMNS = "seq, at, who, key, id, product_id, row, action, category, before, suggested, doubt, model, undoes"
 
 
 class DecisionsError(CatalogueError):
@@ -62,8 +61,14 @@ class DecisionsError(CatalogueError):
 
 
 @dataclass(frozen=True, slots=True)
-class NewRow:
-    """A decision to be kept; see `Row`."""
+class Decision:
+    """What is decided about one product.
+
+    id: the doubt, as it is numbered now. product_id, row: the product in the catalogue. action: one of
+    `ACTIONS`, or "undo". category: the shelf that was chosen, None for unsure, skip and undo. before: the
+    category that the product had. suggested, doubt: what was shown. undoes: seq of the row that an undo takes
+    back.
+    """
 
     id: int
     product_id: str
@@ -76,31 +81,22 @@ class NewRow:
     undoes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the decisions.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(Decision):
+    """A decision as it is kept.
 
-    seq: its number, ascending. at: when, UTC. who: the reviewer. key: the request that brought it. id: the
-    doubt, as it was numbered then. product_id, row: the product in the catalogue. action: one of `ACTIONS`,
-    or "undo". category: the shelf that was chosen, None for unsure, skip and undo. before: the category that
-    the product had. suggested, doubt: what was shown. model: whose doubts they were. undoes: seq of the row
-    that an undo takes back.
+    seq: its number, ascending. at: when, UTC. who: the reviewer. key: the request that brought it. model:
+    whose doubts they were.
     """
 
     seq: int
     at: str
     who: str
     key: str
-    id: int
-    product_id: str
-    row: int
-    action: str
-    category: str | None
-    before: str
-    suggested: str
-    doubt: float
     model: str
-    undoes: int | None
+
+
+_COLUMNS = tuple(column.name for column in fields(Row))
 
 
 class Decisions:
@@ -186,7 +182,7 @@ class Decisions:
 
     # -- writing ---------------------------------------------------------------------------------------------
 
-    def add(self, key: str, who: str, rows: Sequence[NewRow], model: str = "") -> int:
+    def add(self, key: str, who: str, rows: Sequence[Decision], model: str = "") -> int:
         """Keep the rows of one request, all or none; return the highest seq of them.
 
         A key that was there before adds nothing, and its old seq is returned. When this returns, the rows are
@@ -200,7 +196,7 @@ class Decisions:
 
         """
         with self._speaking_plainly(), self._lock, self._transaction():
-            before = self._by_key(key)
+            before = self._rows("key = ?", key)
             if before:
                 wanted = {(row.id, row.action, row.category) for row in rows}
                 if wanted != {(row.id, row.action, row.category) for row in before}:
@@ -220,15 +216,15 @@ class Decisions:
                 "(SELECT 1 FROM decisions AS u WHERE u.undoes = d.seq) ORDER BY seq DESC LIMIT 1",
                 (who,),
             ).fetchone()
-            if found is not None and not self._by_key(key):
+            if found is not None and not self._rows("key = ?", key):
                 rows = [
-                    NewRow(r.id, r.product_id, r.row, "undo", None, r.before, r.suggested, r.doubt, r.seq)
-                    for r in self._by_key(found[0])
+                    Decision(r.id, r.product_id, r.row, "undo", None, r.before, r.suggested, r.doubt, r.seq)
+                    for r in self._rows("key = ?", found[0])
                 ]
                 self._insert(key, who, rows, model)
-            return self._by_key(key)
+            return self._rows("key = ?", key)
 
-    def _insert(self, key: str, who: str, rows: Sequence[NewRow], model: str) -> int:
+    def _insert(self, key: str, who: str, rows: Sequence[Decision], model: str) -> int:
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._db.executemany(
             "INSERT INTO decisions (at, who, key, id, product_id, row, action, category, before, suggested, "
@@ -259,15 +255,12 @@ class Decisions:
     def since(self, seq: int = 0) -> list[Row]:
         """Return all rows above `seq`, in order, those of other processes as well."""
         with self._speaking_plainly(), self._lock:
-            found = self._db.execute(
-                f"SELECT {_COLUMNS} FROM decisions WHERE seq > ? ORDER BY seq", (seq,)
-            ).fetchall()
-        return [Row(*values) for values in found]
+            return self._rows("seq > ?", seq)
 
     def by_key(self, key: str) -> list[Row]:
         """Return the rows that one request has brought."""
         with self._speaking_plainly(), self._lock:
-            return self._by_key(key)
+            return self._rows("key = ?", key)
 
     def shelves(self) -> list[str]:
         """Return the new shelves, oldest first."""
@@ -285,9 +278,10 @@ class Decisions:
         with self._lock:
             self._db.close()
 
-    def _by_key(self, key: str) -> list[Row]:
-        found = self._db.execute(f"SELECT {_COLUMNS} FROM decisions WHERE key = ? ORDER BY seq", (key,))
-        return [Row(*values) for values in found.fetchall()]
+    def _rows(self, condition: str, value: object) -> list[Row]:
+        asked = f"SELECT {', '.join(_COLUMNS)} FROM decisions WHERE {condition} ORDER BY seq"
+        found = self._db.execute(asked, (value,)).fetchall()
+        return [Row(**dict(zip(_COLUMNS, values, strict=True))) for values in found]
 
     def _last(self) -> int:
         return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM decisions").fetchone()[0])

@@ -20,7 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.review import filters, reorder
-from shelfwise.review.decisions import Decisions, DecisionsError, NewRow, Row
+from shelfwise.review.decisions import Decision, Decisions, DecisionsError, Row
 from shelfwise.review.doubts import Candidate, Doubts, Edges
 from shelfwise.review.filters import Columns, Filter
 from shelfwise.review.ledger import OPEN, Ledger
@@ -306,7 +306,7 @@ class Desk:
             self.shelves.add(name)
         return name
 
-    def _row(self, wish: Wish) -> NewRow:
+    def _row(self, wish: Wish) -> Decision:
         if not 0 <= wish.id < len(self.doubts):
             raise RefusedError("unknown", f"There is no doubt {wish.id}. Load the page again.", 404)
         given = self.shelves.label_of(self.given[wish.id]) or ""
@@ -317,7 +317,7 @@ class Desk:
             "move": lambda: self._shelf(wish.category or "", wish.new),
         }
         now, _ = self.current()
-        return NewRow(
+        return Decision(
             wish.id,
             self.doubts.product_id[wish.id],
             int(self.doubts.row[wish.id]),
