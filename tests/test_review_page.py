@@ -516,6 +516,35 @@ def test_a_decision_on_its_way_survives_a_reload(page: Tab, server: Client):
     page.errors.clear()
 
 
+def test_an_answer_that_breaks_off_is_none_and_the_page_goes_on_asking(page: Tab, server: Client):
+    broken = []
+
+    def answer(route):
+        if broken:
+            route.continue_()
+        else:
+            broken.append(route.request.url)
+            route.fulfill(status=200, content_type="application/json", body='{"seq": 0, "items": [')
+
+    page.page.route("**/api/changes*", answer)
+    page.page.wait_for_selector("text=The server does not answer.")
+    page.page.wait_for_selector("text=The server does not answer.", state="detached")
+    assert len(broken) == 1
+
+
+def test_a_key_pressed_before_the_first_effects_have_run_is_seen(browser, server: Client):
+    """A slow machine runs effects long after the first picture; what happens in between must be drawn."""
+    with tab(browser, server.address) as page:
+        page.page.add_init_script("""
+            const soon = window.setTimeout;
+            window.setTimeout = (then, after, ...more) => soon(then, after < 200 ? 1e6 : after, ...more);
+            window.requestAnimationFrame = () => 0;
+        """)
+        page.open(".actions")
+        page.press("?")
+        page.page.wait_for_selector("dialog", timeout=1500)  # the next look at changes comes after 2000 ms
+
+
 def test_two_people_see_each_others_work_within_three_seconds(page: Tab, browser, server: Client):
     with tab(browser, server.address, who="Bob") as other:
         other.open()

@@ -190,11 +190,11 @@ export class Api {
   }
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return this.ask(path, { signal }).then((answer) => answer.json() as Promise<T>);
+    return this.ask(path, { signal }, (answer) => answer.json() as Promise<T>);
   }
 
   bytes(path: string): Promise<ArrayBuffer> {
-    return this.ask(path, {}).then((answer) => answer.arrayBuffer());
+    return this.ask(path, {}, (answer) => answer.arrayBuffer());
   }
 
   /** Sends; a server that was started anew has another token, so that one is fetched and it is sent once more. */
@@ -211,21 +211,22 @@ export class Api {
   private send<T>(path: string, body: unknown): Promise<T> {
     const headers = { "Content-Type": "application/json", "X-Shelfwise": this.token };
     const options = { method: "POST", headers, body: JSON.stringify(body) };
-    return this.ask(path, options).then((answer) => answer.json() as Promise<T>);
+    return this.ask(path, options, (answer) => answer.json() as Promise<T>);
   }
 
-  private async ask(path: string, options: RequestInit): Promise<Response> {
+  /** An answer, read to its end: one that breaks off is none, too. */
+  private async ask<T>(path: string, options: RequestInit, read: (answer: Response) => Promise<T>): Promise<T> {
     const patience = AbortSignal.timeout(PATIENCE);
     const signal = options.signal ? AbortSignal.any([options.signal, patience]) : patience;
     const headers = { ...options.headers, "X-Reviewer": encodeURIComponent(this.reviewer) };
     let answer: Response;
     try {
       answer = await fetch(path, { ...options, headers, signal });
+      if (answer.ok) return await read(answer);
     } catch (error) {
       if (options.signal?.aborted) throw error;
       throw new Refusal(0, "gone", "The server does not answer.");
     }
-    if (answer.ok) return answer;
     let told: { error?: { code?: string; message?: string } } = {};
     try {
       told = await answer.json();

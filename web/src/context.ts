@@ -1,7 +1,7 @@
 // How components come to the one store, and are drawn anew when it changes.
 
 import { createContext } from "preact";
-import { useContext, useEffect, useReducer } from "preact/hooks";
+import { useContext, useLayoutEffect, useReducer } from "preact/hooks";
 import type { Store } from "./store";
 
 export const StoreContext = createContext<Store | null>(null);
@@ -13,10 +13,11 @@ export function useStill(): Store {
   return store;
 }
 
+// Effects run some time after the first picture, layout effects with it: what changes in between would not be drawn.
 /** The store; the component is drawn anew whenever it changes. */
 export function useStore(): Store {
   const store = useStill();
   const [, redraw] = useReducer((n: number) => n + 1, 0);
-  useEffect(() => store.subscribe(() => redraw(undefined as never)), [store]);
+  useLayoutEffect(() => store.subscribe(() => redraw(undefined as never)), [store]);
   return store;
 }

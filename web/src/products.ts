@@ -9,6 +9,7 @@ export class Products {
   failed = new Map<number, string>();
   private known = new Map<number, { product: Product; at: number }>();
   private asked = new Set<number>();
+  private again = new Set<number>(); // asked for while an answer was under way that may be too old
 
   constructor(private readonly api: Api, private readonly changed: (id: number) => void) {}
 
@@ -22,7 +23,8 @@ export class Products {
   }
 
   renew(id: number): void {
-    void this.fetch(id);
+    if (this.asked.has(id)) this.again.add(id);
+    else void this.fetch(id);
   }
 
   patch(id: number, change: Partial<Product>): void {
@@ -57,6 +59,7 @@ export class Products {
     } finally {
       this.asked.delete(id);
       this.changed(id);
+      if (this.again.delete(id)) void this.fetch(id);
     }
   }
 }

@@ -354,9 +354,10 @@ export class Store {
       this.seq = Math.max(this.seq, found.seq);
     } catch (error) {
       this.trouble(error);
+    } finally {
+      this.notify();
+      this.polling = window.setTimeout(() => void this.poll(), this.online ? POLL : POLL / 2);
     }
-    this.notify();
-    this.polling = window.setTimeout(() => void this.poll(), this.online ? POLL : POLL / 2);
   }
 
   private takeChanges(items: Change[], reload: boolean): void {
