@@ -8,10 +8,12 @@ import stat
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit_shop import SHELVES, plant, recipe, shop
 from shelfwise.audit.doubt import find_doubts
-from shelfwise.audit.doubts import METADATA, SCHEMA, check_doubts, tabulate, write_doubts
+from shelfwise.audit.doubts import METADATA, SCHEMA, check_doubts, sentences, tabulate, write_doubts
 from shelfwise.audit.embedding import embed
 from shelfwise.audit.evidence import gather
 from shelfwise.audit.kinds import KINDS
@@ -106,6 +108,16 @@ def test_reasons_are_sentences(table):
     for reasons in table["reasons"]:
         assert len(reasons) >= 1
         assert all(sentence.endswith(".") for sentence in reasons)
+
+
+@given(st.lists(st.lists(st.text(max_size=5), max_size=3), max_size=12), st.integers(1, 5))
+def test_sentences_stay_with_their_row_whatever_is_done_at_a_time(rows, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shelfwise.audit.doubts._BLOCK", block)
+        told = sentences(iter(rows))
+
+    assert told.to_list() == rows
+    assert told.dtype == SCHEMA["reasons"]
 
 
 def test_near_duplicates_on_two_shelves_are_told_of_each_other(table, frame):

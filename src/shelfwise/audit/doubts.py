@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from shelfwise.writing import whole_file
 METADATA = "shelfwise.audit"
 """Key of the file's metadata, a JSON object; see docs/how-to/audit.md."""
 _CANDIDATES = 5
+_CROWD = 1_000  # near-duplicates from which on they are not named
+_BLOCK = 20_000  # rows of sentences at a time
 _NEIGHBOUR = pl.Struct(
     {"product_id": pl.String, "title": pl.String, "category": pl.String, "similarity": pl.Float32}
 )
@@ -74,7 +77,7 @@ def tabulate(evidence: Evidence, doubt: Doubt, vectors: Floats, places: Floats |
             "suggested": labels.gather(suggested),
             "doubt": doubt.doubt,
             "kind": pl.Series(kinds.tolist(), dtype=pl.String),
-            "reasons": pl.Series(_reasons(facts, y, groups), dtype=SCHEMA["reasons"]),
+            "reasons": sentences(_reasons(facts, y, groups)),
             "neighbours": neighbours_of(lesson.products, labels, y, near),
             "distance": taxonomy.distance(y, suggested).astype(np.uint8),
             "confidence": _confidence(suggested, evidence.codes, evidence.probabilities),
@@ -93,15 +96,23 @@ def _names(products: pl.DataFrame) -> list[str]:
     return products.select(name.alias("name"))["name"].to_list()
 
 
-def _reasons(facts: Facts, y: Codes, groups: NDArray[np.int64]) -> list[list[str]]:
+def _reasons(facts: Facts, y: Codes, groups: NDArray[np.int64]) -> Iterator[list[str]]:
+    """Sentences about each product, in order."""
     order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    told: list[list[str]] = [[] for _ in range(len(y))]
-    for members in np.split(order, starts[1:]) if len(order) else []:
-        for row in members.tolist():
-            twins = [twin for twin in members.tolist() if y[twin] != y[row]] if len(members) < 1000 else []
-            told[row] = reasons_of(facts, row, twins)
-    return told
+    ends = np.cumsum(np.bincount(groups))
+    for row, (group, own) in enumerate(zip(groups.tolist(), y.tolist(), strict=True)):
+        members = order[ends[group - 1] if group else 0 : ends[group]]
+        crowd = members.tolist() if 1 < len(members) < _CROWD else []
+        yield reasons_of(facts, row, [twin for twin in crowd if y[twin] != own])
+
+
+def sentences(rows: Iterable[list[str]]) -> pl.Series:
+    """Texts of each row as lists, [rows]; some rows at a time, as long lists of lists take much memory."""
+    waiting, parts = iter(rows), [pl.Series(dtype=SCHEMA["reasons"])]
+    while block := list(islice(waiting, _BLOCK)):
+        texts = pl.Series([text for row in block for text in row], dtype=pl.String)
+        parts.append(_lists(texts, np.array([len(row) for row in block], np.int64), SCHEMA["reasons"]))
+    return pl.concat(parts)
 
 
 def neighbours_of(

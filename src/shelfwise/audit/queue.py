@@ -18,7 +18,7 @@ import polars as pl
 
 from shelfwise.audit.about import about_catalogue
 from shelfwise.audit.choice import Chosen, choose, closest, resembling, worth_of
-from shelfwise.audit.doubts import SCHEMA, candidates_of, check_doubts, neighbours_of, write_doubts
+from shelfwise.audit.doubts import SCHEMA, candidates_of, check_doubts, neighbours_of, sentences, write_doubts
 from shelfwise.audit.nearest import Nearest, nearest_on
 from shelfwise.audit.pool import Counts, Pool, read_pool
 from shelfwise.audit.reasons import percent
@@ -185,7 +185,7 @@ def _tabulate(facts: _Facts, places: np.ndarray[Any, np.dtype[np.float32]] | Non
             "suggested": labels.gather(codes[:, 0]),
             "doubt": chosen.worth,
             "kind": pl.Series([KIND]).new_from_index(0, len(rows)),
-            "reasons": pl.Series([_reasons(facts, n) for n in range(len(rows))], dtype=SCHEMA["reasons"]),
+            "reasons": sentences(_reasons(facts, n) for n in range(len(rows))),
             "neighbours": neighbours_of(pool.products, labels, pool.y, facts.near),
             "distance": pl.Series([None], dtype=pl.UInt8).new_from_index(0, len(rows)),
             "confidence": probabilities[:, 0],
