@@ -2,7 +2,7 @@
 
     python benchmarks/audit_scale.py                      both (about 1 GB under --scratch)
     python benchmarks/audit_scale.py --products 100000    a tenth of it
-    python benchmarks/audit_scale.py --source cdiscount --categories 3000    longer texts, a long tail
+    python benchmarks/audit_scale.py --source cdiscount --generated-only    2,682 categories, longer texts
 
 The large catalogue is generated as in `scale.py`. The map is measured in `map.py`.
 """
@@ -46,12 +46,14 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=1_000_000)
     parser.add_argument("--source", default="instacart")
     parser.add_argument("--categories", type=int, default=0, help="at least so many; those of the source")
+    parser.add_argument("--generated-only", action="store_true", help="leave out instacart as it is")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scratch", type=Path, help="where the catalogue is put meanwhile")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.scratch) as folder:
         box = Path(folder)
-        keep("instacart", DATA / "instacart" / "products.parquet", box)
+        if not asked.generated_only:
+            keep("instacart", DATA / "instacart" / "products.parquet", box)
         rows = pl.read_parquet(DATA / asked.source / "products.parquet", columns=list(COLUMNS))
         rows = rows.drop_nulls("category_path").with_columns(pl.col(COLUMNS[:3]).fill_null(""))
         rows.filter(pl.col("category_path") != "missing > missing").write_parquet(box / "source.parquet")

@@ -169,6 +169,21 @@ def test_digits_choose_a_candidate(page: Tab, server: Client):
     assert last(server, 0) == ("move", third)
 
 
+def test_candidates_that_end_alike_are_told_apart(browser, server: Client):
+    paths = ("Shop > Clothing > Men > Jackets", "Shop > Clothing > Women > Jackets", "Shop > Toys > Kites")
+
+    def answer(route):
+        product = route.fetch().json()
+        product["candidates"] = [{"category": path, "confidence": 0.3} for path in paths]
+        route.fulfill(json=product)
+
+    with tab(browser, server.address) as page:
+        page.page.route("**/api/products/0", answer)
+        page.open(".candidates")
+        names = [name.strip() for name in page.page.locator(".candidates .name").all_inner_texts()]
+        assert names == ["Men › Jackets", "Women › Jackets", "Kites"]
+
+
 def test_keys_in_a_field_are_text(page: Tab, server: Client):
     page.press("f")
     page.page.keyboard.type("ask u")

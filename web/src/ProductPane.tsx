@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Item, Near, Product } from "./api";
 import { Button, Doubt, Key, Path, Picture, StateMark } from "./bits";
 import { useStill, useStore } from "./context";
-import { count, percent, plural, safeLink, shared } from "./paths";
+import { count, percent, plural, safeLink, shared, told } from "./paths";
 
 export function ProductPane() {
   const store = useStore();
@@ -231,17 +231,19 @@ function Fact({ name, value }: { name: string; value: string }) {
 function Candidates({ product }: { product: Product }) {
   const store = useStill();
   if (!product.candidates.length) return null;
+  const listed = product.candidates.slice(0, 9);
+  const called = told(listed.map((candidate) => store.path(candidate.category)));
   return (
     <section aria-label="Candidates of the model">
       <h3>The model's candidates</h3>
       <ol class="candidates">
-        {product.candidates.slice(0, 9).map((candidate, number) => (
+        {listed.map((candidate, number) => (
           <li key={candidate.category}>
             <button type="button" disabled={!store.about.can_decide} aria-keyshortcuts={String(number + 1)}
               onClick={() => store.choose(candidate.category)} title={store.path(candidate.category).join(" › ")}>
               <Key>{String(number + 1)}</Key>
               <span class="name">
-                {store.leaf(candidate.category)}
+                {called[number]}
                 {candidate.category === product.given && <i> (given)</i>}
               </span>
               <span class="bar" aria-hidden="true">

@@ -14,6 +14,15 @@ export function shared(one: string[], other: string[]): number {
   return length;
 }
 
+/** What to call each of some paths: its last name, and of paths that end alike also those by which they differ. */
+export function told(paths: string[][]): string[] {
+  return paths.map((path) => {
+    const alike = paths.filter((other) => other !== path && other.at(-1) === path.at(-1));
+    const common = Math.min(path.length - 1, ...alike.map((other) => shared(path, other)));
+    return (alike.length ? path.slice(common) : path.slice(-1)).join(" › ");
+  });
+}
+
 /** A text in pieces, every second of them matched: [plain, matched, plain, ...]. Ranges are in UTF-16 units. */
 export function pieces(text: string, ranges: [number, number][]): string[] {
   const found: string[] = [];
