@@ -42,10 +42,13 @@ def _stolen() -> int:
     return round(100 * (stolen - before) / max(1, total - all_before))
 
 
-def circumstances() -> dict[str, Any]:
-    """What a reader needs to judge a number: when, on how much machine, with which versions; no names."""
+def circumstances(*more: str) -> dict[str, Any]:
+    """What a reader needs to judge a number: when, on how much machine, with which versions; no names.
+
+    more: packages whose versions matter besides `PACKAGES`.
+    """
     versions = {}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *more):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -57,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = asked.model or load.trained(products, Path(folder) / "model")
         runs = [overload(door, model, titles, asked) for door in asked.doors.split(",")]
-    result = {"runs": runs, "where": record.circumstances()}
+    result = {"runs": runs, "where": record.circumstances("uvicorn", "grpcio")}
     text = in_markdown(result)
     print(text)
     if asked.seconds >= FULL:
