@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -271,6 +272,11 @@ def process(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], str
                 child.kill()
                 child.wait()
             child.stdout.close()
+
+
+def end_on_sigterm() -> None:
+    """Let a script that is told to end (by `timeout`, say) end its servers, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Watch:

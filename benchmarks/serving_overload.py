@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=1000, help="of HTTP, at most; gRPC has 32")
     parser.add_argument("--serve", default="", help="more options of `shelfwise serve`")
     asked = parser.parse_args()
+    load.end_on_sigterm()
     products = record.DATA / "instacart" / "products.parquet"
     titles = load.titles_to_ask(products)
     with tempfile.TemporaryDirectory() as folder:
