@@ -76,13 +76,19 @@ static void *grown(void *old, size_t size) {
 }
 
 static long new_record(double due) {
-    if (count == capacity) records = grown(records, (capacity = capacity ? 2 * capacity : 65536) * sizeof *records);
+    if (count == capacity) {
+        capacity = capacity ? 2 * capacity : 65536;
+        records = grown(records, (size_t)capacity * sizeof *records);
+    }
     records[count] = (struct record){due, -1, -1, UNANSWERED, 0};
     return count++;
 }
 
 static void wait_for_turn(long record) {
-    if (tail == backlog_room) backlog = grown(backlog, (backlog_room = backlog_room ? 2 * backlog_room : 65536) * sizeof *backlog);
+    if (tail == backlog_room) {
+        backlog_room = backlog_room ? 2 * backlog_room : 65536;
+        backlog = grown(backlog, (size_t)backlog_room * sizeof *backlog);
+    }
     backlog[tail++] = record;
 }
 
@@ -102,13 +108,15 @@ static void open_one(struct connection *one) {
     one->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (one->fd < 0) fail("socket");
     setsockopt(one->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    if (connect(one->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) fail("connect");
-    one->connecting = 1, one->used = one->broken = 0, one->got = one->sent = one->size = 0, one->record = -1;
+    if (connect(one->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS)
+        fail("connect");
+    one->connecting = 1, one->used = one->broken = 0, one->record = -1;
+    one->got = one->sent = one->size = 0;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = one};
     if (epoll_ctl(poller, EPOLL_CTL_ADD, one->fd, &event) < 0) fail("epoll");
 }
 
-/* -- HTTP/1.1 ------------------------------------------------------------------------------------------------ */
+/* -- HTTP/1.1 -------------------------------------------------------------------------------------------- */
 
 static void shut(struct connection *one) {
     close(one->fd);
@@ -132,7 +140,8 @@ static void lost(struct connection *one) {
 static void push(struct connection *one) {
     struct message *message = &messages[one->record % message_count];
     while (one->sent < message->size) {
-        ssize_t wrote = send(one->fd, message->bytes + one->sent, message->size - one->sent, MSG_NOSIGNAL);
+        size_t left = message->size - one->sent;
+        ssize_t wrote = send(one->fd, message->bytes + one->sent, left, MSG_NOSIGNAL);
         if (wrote < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) { watch(one, EPOLLOUT); return; }
         if (wrote < 0) { lost(one); return; }
         one->sent += (size_t)wrote;
@@ -154,7 +163,8 @@ static void pull(struct connection *one) {
     char *end = strstr(one->in, "\r\n\r\n");
     if (!end || one->record < 0) return;
     *end = 0;
-    const char *said = header(one->in, "\r\ncontent-length:"), *after = header(one->in, "\r\nconnection: close");
+    const char *said = header(one->in, "\r\ncontent-length:");
+    const char *after = header(one->in, "\r\nconnection: close");
     int status = atoi(one->in + 9);
     if (!said) { fprintf(stderr, "an answer without Content-Length: %s\n", one->in); exit(1); }
     size_t size = (size_t)(end - one->in) + 4 + strtoul(said, NULL, 10);
@@ -177,7 +187,7 @@ static int send_http(long record) {
     return 1;
 }
 
-/* -- gRPC ---------------------------------------------------------------------------------------------------- */
+/* -- gRPC ------------------------------------------------------------------------------------------------ */
 
 static ssize_t read_message(nghttp2_session *session, int32_t id, uint8_t *into, size_t room, uint32_t *flags,
                             nghttp2_data_source *source, void *data) {
@@ -222,9 +232,10 @@ static void open_session(struct connection *one) {
     one->streams = 0, one->dirty = 1;
 }
 
-/* Every stream of a broken connection is settled as such when its session goes. */
+/* The requests of a broken connection stay without an answer. */
 static void end_session(struct connection *one) {
-    nghttp2_session_del(one->session); /* closes no streams by callback: they are counted by the caller */
+    under_way -= one->streams;
+    nghttp2_session_del(one->session); /* tells of no stream that it closes */
     one->session = NULL;
     close(one->fd);
     one->fd = -1;
@@ -239,7 +250,8 @@ static void flush(struct connection *one) {
             one->sent = one->size = 0;
             ssize_t size;
             while (one->size < BUFFER && (size = nghttp2_session_mem_send(one->session, &part)) > 0) {
-                if (one->size + (size_t)size > one->room) one->out = grown(one->out, one->room = one->size + (size_t)size + BUFFER);
+                if (one->size + (size_t)size > one->room)
+                    one->out = grown(one->out, one->room = one->size + (size_t)size + BUFFER);
                 memcpy(one->out + one->size, part, (size_t)size);
                 one->size += (size_t)size;
             }
@@ -258,11 +270,12 @@ static void receive(struct connection *one) {
     static uint8_t bytes[4 * BUFFER];
     ssize_t read = recv(one->fd, bytes, sizeof bytes, 0);
     if (read < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (read <= 0 || nghttp2_session_mem_recv(one->session, bytes, (size_t)read) < 0) { one->broken = 1; return; }
-    one->dirty = 1;
+    if (read <= 0 || nghttp2_session_mem_recv(one->session, bytes, (size_t)read) < 0) one->broken = 1;
+    else one->dirty = 1;
 }
 
-#define PAIR(name, value) {(uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, strlen(value), NGHTTP2_NV_FLAG_NONE}
+#define PAIR(name, value) \
+    {(uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, strlen(value), NGHTTP2_NV_FLAG_NONE}
 
 static int send_grpc(long record) {
     struct connection *one = NULL;
@@ -272,19 +285,25 @@ static int send_grpc(long record) {
         if (next->fd >= 0 && !next->broken && next->streams < most) one = next;
     }
     if (!one) return 0;
-    nghttp2_nv headers[] = {PAIR(":method", "POST"), PAIR(":scheme", "http"), PAIR(":path", path), PAIR(":authority", authority),
-                            PAIR("te", "trailers"), PAIR("content-type", "application/grpc")};
+    nghttp2_nv headers[] = {
+        PAIR(":method", "POST"), PAIR(":scheme", "http"), PAIR(":path", path), PAIR(":authority", authority),
+        PAIR("te", "trailers"), PAIR("content-type", "application/grpc"),
+    };
     struct stream *stream = grown(NULL, sizeof *stream);
     *stream = (struct stream){record, &messages[record % message_count], 0, BROKEN};
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_message};
-    if (nghttp2_submit_request(one->session, NULL, headers, 6, &provider, stream) < 0) { one->broken = 1; free(stream); return 0; }
+    if (nghttp2_submit_request(one->session, NULL, headers, 6, &provider, stream) < 0) {
+        one->broken = 1;
+        free(stream);
+        return 0;
+    }
     one->streams++, one->dirty = 1;
     under_way++;
     records[record].sent = (float)(now() - start - records[record].due);
     return 1;
 }
 
-/* -- both ---------------------------------------------------------------------------------------------------- */
+/* -- both ------------------------------------------------------------------------------------------------ */
 
 static void act(struct connection *one, uint32_t events) {
     if (one->fd < 0) return;
@@ -302,14 +321,19 @@ static void act(struct connection *one, uint32_t events) {
         watch(one, 0);
         if (is_grpc) one->dirty = 1; else if (one->record >= 0) push(one);
     }
-    if (one->fd >= 0 && events & (EPOLLIN | EPOLLERR | EPOLLHUP)) { if (is_grpc) receive(one); else pull(one); }
+    if (one->fd < 0 || !(events & (EPOLLIN | EPOLLERR | EPOLLHUP))) return;
+    if (is_grpc) receive(one); else pull(one);
 }
 
 static void dispatch(void) {
     double time = now() - start;
     while (head < tail) {
         long record = backlog[head];
-        if (time - records[record].due > patience) { records[record].took = (float)(time - records[record].due); head++; continue; }
+        if (time - records[record].due > patience) { /* its caller has given up */
+            records[record].took = (float)(time - records[record].due);
+            head++;
+            continue;
+        }
         if (!(is_grpc ? send_grpc(record) : send_http(record))) return;
         head++;
     }
@@ -354,12 +378,7 @@ static void loop(const char *schedule) {
             for (int i = 0; i < connection_count; i++) {
                 struct connection *one = &connections[i];
                 if (one->dirty) flush(one);
-                if (one->broken) { /* its requests stay without an answer, and are counted as such */
-                    under_way -= one->streams;
-                    end_session(one);
-                    one->out = NULL, one->room = 0;
-                    open_session(one);
-                }
+                if (one->broken) { end_session(one); open_session(one); }
             }
         int over = time >= closing && (closed_loop || !*rest) && rate * (until - due) <= 0;
         if (over && ((!under_way && head == tail) || time > closing + patience)) return;
@@ -379,7 +398,8 @@ int main(int argc, char **argv) {
     read_messages(argv[6]);
     poller = epoll_create1(0);
     connections = calloc((size_t)connection_count, sizeof *connections);
-    idle = calloc((size_t)connection_count, sizeof *idle), unused = calloc((size_t)connection_count, sizeof *unused);
+    idle = calloc((size_t)connection_count, sizeof *idle);
+    unused = calloc((size_t)connection_count, sizeof *unused);
     if (!connections || !idle || !unused) fail("memory");
     for (int i = connection_count; i-- > 0;) {
         connections[i].fd = -1, connections[i].record = -1;
@@ -390,11 +410,13 @@ int main(int argc, char **argv) {
     double used, ended = now() - start;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    used = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + 1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    used = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
+    used += 1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     for (long i = 0; i < count; i++)
         if (records[i].took < 0) records[i].took = (float)(ended - records[i].due);
     FILE *to = fopen(argv[7], "wb");
-    if (!to || fwrite(&start, sizeof start, 1, to) != 1 || fwrite(&used, sizeof used, 1, to) != 1) fail(argv[7]);
+    if (!to) fail(argv[7]);
+    if (fwrite(&start, sizeof start, 1, to) != 1 || fwrite(&used, sizeof used, 1, to) != 1) fail(argv[7]);
     if (fwrite(records, sizeof *records, (size_t)count, to) != (size_t)count || fclose(to)) fail(argv[7]);
     return 0;
 }

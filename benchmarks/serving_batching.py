@@ -13,10 +13,12 @@ at least 5 rounds of 10 s is kept in `benchmarks/results/serving_batching.json` 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ import record
 from encoding import sentence_folder
 from load import milliseconds
 from serving import CLIENTS, FULL, Case, rounds
+from shelfwise.catalogue.pictures import Picture
 from shelfwise.features.encode import encode_pictures, encode_texts
 from shelfwise.features.encoders import open_image_encoder, open_text_encoder
 from shelfwise.features.export import export_encoder
@@ -36,9 +39,13 @@ from shelfwise.features.tokens import stacked
 
 BAR = 3.0
 TOGETHER = 32
+MOMENT, TURNS = 1.0, 5
+"""Seconds of a moment in which an encoder alone is measured, and how many."""
 LEARNED = 1000
 """Products that the model learns: how many makes no difference to the time of an answer."""
 SERVED = {"together": (), "one by one": ("--batch", "1")}
+PATIENT = ("--max-delay", "30")
+"""Nothing is refused here, however slow it gets."""
 NAMES = {"float32": "32 bits", "int8": "8 bits"}
 
 
@@ -89,8 +96,8 @@ def served_both_ways(model: Path, titles: Sequence[str], asked: argparse.Namespa
     """Answers a second with batches and without, in turns."""
     requests = load.over_http([{"products": {"title": title}} for title in titles])
     with (
-        load.served(model, *SERVED["together"]) as together,
-        load.served(model, *SERVED["one by one"]) as single,
+        load.served(model, *PATIENT, *SERVED["together"]) as together,
+        load.served(model, *PATIENT, *SERVED["one by one"]) as single,
     ):
         servers = dict(zip(SERVED, (together, single), strict=True))
         for server in servers.values():  # what nobody competes for, before the rounds
@@ -110,27 +117,48 @@ def served_both_ways(model: Path, titles: Sequence[str], asked: argparse.Namespa
     }
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way to encode: what is called, with what in turn, and how many texts or pictures each is."""
+
+    work: Callable[[Any], object]
+    parts: Sequence[Any]
+    each: int
+
+    def rate(self) -> float:
+        """Texts or pictures a second, for a moment."""
+        done, began = 0, time.perf_counter()
+        for part in itertools.cycle(self.parts):
+            self.work(part)
+            done += self.each
+            if time.perf_counter() - began > MOMENT:
+                break
+        return done / (time.perf_counter() - began)
+
+
+def rates(ways: dict[str, Way]) -> dict[str, float]:
+    """Medians of several moments, in which all ways take turns, after one to warm up."""
+    found = [{name: way.rate() for name, way in ways.items()} for _ in range(TURNS + 1)][1:]
+    return {name: round(statistics.median(turn[name] for turn in found), 1) for name in ways}
+
+
 def alone(folder: Path, titles: Sequence[str]) -> dict[str, float]:
     """Texts a second of the encoder, without a server."""
     encoder: Any = open_text_encoder(f"onnx:{folder}")
-    found = {
-        f"shelfwise, {size}": _rate(
-            lambda part: encode_texts(encoder, part), [titles[at : at + size] for at in range(0, 640, size)]
-        )
-        for size in (1, TOGETHER)
-    }
-    items = encoder.prepare(list(titles))
     groups: dict[int, list[Any]] = {}
-    for item in items:
+    for item in encoder.prepare(list(titles)):
         groups.setdefault(encoder.length(item), []).append(item)
     length, same = max(groups.items(), key=lambda group: len(group[1]))
     session = _bare(folder)
     names = [value.name for value in session.get_inputs()]
+    ways = {}
     for size in (1, TOGETHER):
-        whole = [same[at : at + size] for at in range(0, len(same) - size + 1, size)]
-        feeds = [{name: stacked(part)[name] for name in names} for part in whole]
-        found[f"session, {size}"] = _rate(lambda feed: session.run(None, feed), feeds, size)
-    return found | {"tokens": float(length)}
+        texts = [titles[at : at + size] for at in range(0, 50 * size, size)]
+        ways[f"shelfwise, {size}"] = Way(lambda part: encode_texts(encoder, part), texts, size)
+        whole = [stacked(same[at : at + size]) for at in range(0, min(len(same) + 1, 50 * size) - size, size)]
+        feeds = [{name: part[name] for name in names} for part in whole]
+        ways[f"session, {size}"] = Way(lambda feed: session.run(None, feed), feeds, size)
+    return rates(ways) | {"tokens": float(length)}
 
 
 def _bare(folder: Path) -> onnxruntime.InferenceSession:
@@ -142,34 +170,21 @@ def _bare(folder: Path) -> onnxruntime.InferenceSession:
     )
 
 
-def _rate(work: Callable[[Any], object], parts: Sequence[Any], each: int = 0, seconds: float = 4.0) -> float:
-    """Texts or pictures a second; `each` of them in a part, or its length."""
-    work(parts[0])
-    done, at, began = 0, 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        part = parts[at % len(parts)]
-        work(part)
-        done, at = done + (each or len(part)), at + 1
-    return round(done / (time.perf_counter() - began), 1)
-
-
 def pictures_alone(folder: Path) -> dict[str, float]:
     """Pictures a second of a picture encoder: through Shelfwise, decoding included, and the bare session."""
-    from shelfwise.catalogue.pictures import Picture
-
     encoder: Any = open_image_encoder(f"onnx:{folder}")
-    paths = sorted((record.DATA / "fashion" / "images").iterdir())[:320]
+    paths = sorted((record.DATA / "fashion" / "images").iterdir())[: 10 * TOGETHER]
     pictures = [Picture(path.name, path) for path in paths]
     session = _bare(folder)
     name = session.get_inputs()[0].name
-    found = {}
+    ways = {}
     for size in (1, TOGETHER):
         parts = [pictures[at : at + size] for at in range(0, len(pictures), size)]
-        found[f"shelfwise, {size}"] = _rate(lambda part: encode_pictures(encoder, part), parts)
+        ways[f"shelfwise, {size}"] = Way(lambda part: encode_pictures(encoder, part), parts, size)
         grey = [np.full((*encoder.preprocessing.size, 3), 99, np.uint8)] * size
         feed = {name: encoder.preprocessing.planes(grey)}
-        found[f"session, {size}"] = _rate(lambda feed: session.run(None, feed), [feed], size)
-    return found
+        ways[f"session, {size}"] = Way(lambda feed: session.run(None, feed), [feed], size)
+    return rates(ways)
 
 
 def in_markdown(result: dict[str, Any]) -> str:
