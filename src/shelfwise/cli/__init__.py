@@ -11,6 +11,7 @@ import click
 
 import shelfwise
 from shelfwise.cli import audit as auditing
+from shelfwise.cli import demo as demonstrating
 from shelfwise.cli import doctor, encoders, options, terminal
 from shelfwise.cli import explore as exploring
 from shelfwise.cli import queue as queueing
@@ -269,32 +270,6 @@ def recipes(name: str | None, as_json: bool) -> None:
     terminal.write_json(listed) if as_json else show_recipes(terminal.stdout(), listed)
 
 
-@main.command(short_help="Generate a shop to try everything on.")
-@click.option(
-    "--output",
-    metavar="DIR",
-    default="demo-shop",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder to write to.",
-)
-@click.option(
-    "--products", metavar="N", default=3000, show_default=True, type=int, help="Products in the catalogue."
-)
-@options.seed("Another seed makes another shop.")
-@options.as_json()
-def demo(output: Path, products: int, seed: int | None, as_json: bool) -> None:
-    """Generate a shop to try everything on: a catalogue with planted faults, and new arrivals."""
-    from shelfwise.cli.summaries import show_shop
-    from shelfwise.demo import generate
-
-    shop = generate(output, products, seed or 0)
-    if as_json:
-        terminal.write_json({name: str(path) for name, path in vars(shop).items()})
-    else:
-        show_shop(terminal.stdout(), shop)
-
-
 @main.command(short_help="Search for better settings on a part of the catalogue held out.")
 @options.catalogue()
 @click.option(
@@ -343,6 +318,7 @@ def _mind_pictures(model: shelfwise.Categorizer) -> None:
 main.add_command(encoders.finetune)
 main.add_command(encoders.export)
 main.add_command(auditing.audit)
+main.add_command(demonstrating.demo)
 main.add_command(doctor.doctor)
 main.add_command(exploring.explore)
 main.add_command(queueing.queue)

@@ -36,7 +36,6 @@ BACKDROP_SHARE = 0.3  # not on white
 NOISE = 6.0  # standard deviation, of 255
 PAGE = b"<!doctype html><title>404 Not Found</title><p>The picture has moved.</p>"
 
-_DRAWN = 2 * SIDE  # twice as large, so that edges are smooth afterwards
 _PARCEL = (181, 140, 99)
 
 Colour = tuple[int, int, int]
@@ -71,7 +70,7 @@ def write_pictures(folder: Path, subjects: Sequence[Subject], seed: int) -> None
     seen: set[int] = set()
     for subject in subjects:
         chance = random.Random(f"{seed}/{subject.thing}")  # twins share what is drawn
-        picture = _drawing(subject.shelf, chance)
+        picture = draw(subject.shelf, chance)
         fate = random.Random(f"{seed}/{subject.product_id}")
         if subject.thing in seen:
             picture = picture.resize((SIDE - 4, SIDE - 4))
@@ -94,10 +93,12 @@ def _saved(picture: Image, chance: random.Random) -> bytes | None:
     return data
 
 
-def _drawing(shelf: Shelf, chance: random.Random) -> Image:
+def draw(shelf: Shelf, chance: random.Random, side: int = SIDE) -> Image:
+    """Return a picture of a thing that lies on a shelf, `side` x `side` pixels."""
     from PIL import Image, ImageDraw
 
-    image = Image.new("RGB", (_DRAWN, _DRAWN), _ground(chance))
+    drawn = 2 * side  # twice as large, so that edges are smooth afterwards
+    image = Image.new("RGB", (drawn, drawn), _ground(chance))
     brush = ImageDraw.Draw(image)
     colours = _colours(shelf.path[0], chance)
     turn, size = math.radians(chance.gauss(0, 9)), chance.uniform(0.68, 0.98)
@@ -106,11 +107,11 @@ def _drawing(shelf: Shelf, chance: random.Random) -> Image:
     parcel = chance.random() < PARCEL_SHARE
     for part in _form("parcel" if parcel else shelf.path[-1]):
         wobble = np.array([chance.uniform(0.9, 1.1), chance.uniform(0.9, 1.1)])
-        corners = ((part.points * wobble * size) @ turned + shift + 1) * (_DRAWN / 2)
+        corners = ((part.points * wobble * size) @ turned + shift + 1) * (drawn / 2)
         brush.polygon(
             [tuple(corner) for corner in corners.tolist()], _PARCEL if parcel else colours[part.second]
         )
-    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
+    small = np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
     noise = np.random.default_rng(chance.getrandbits(32)).standard_normal(small.shape, np.float32)
     return Image.fromarray(np.clip(small + NOISE * noise, 0, 255).astype(np.uint8), "RGB")
 

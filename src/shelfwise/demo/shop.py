@@ -99,7 +99,7 @@ def generate(folder: Path, products: int = 3000, seed: int = 0) -> DemoShop:
 def _rows(count: int, chance: random.Random, counter: itertools.count[int]) -> list[_Row]:
     """`count` offers in random order, on every shelf at least one while there is room."""
     rows: list[_Row] = []
-    for shelf, size in zip(vocabulary().shelves, _sizes(count), strict=True):
+    for shelf, size in zip(vocabulary().shelves, shelf_sizes(count), strict=True):
         for _ in range(size):
             number = next(counter)
             earlier = rows[-1] if rows and rows[-1].true is shelf else None
@@ -111,8 +111,8 @@ def _rows(count: int, chance: random.Random, counter: itertools.count[int]) -> l
     return rows
 
 
-def _sizes(count: int) -> list[int]:
-    """How many products each shelf gets: by its share, one where that is 0; the largest is rounded."""
+def shelf_sizes(count: int) -> list[int]:
+    """Return how many products each shelf gets: by its share, one where that is 0; the largest is rounded."""
     total = sum(shelf.share for shelf in vocabulary().shelves)
     singles = sum(shelf.share == 0 for shelf in vocabulary().shelves)
     spread = [max(1, int(shelf.share / total * (count - singles))) for shelf in vocabulary().shelves]
@@ -129,13 +129,14 @@ def _misplace(rows: list[_Row], chance: random.Random) -> list[str | None]:
         if draw < UNLABELLED_SHARE:
             given.append(chance.choice((None, "")))
         elif draw < UNLABELLED_SHARE + MISPLACED_SHARE and row.true.share > 0:
-            given.append(_name(_wrong_shelf(row.true, chance)))
+            given.append(_name(wrong_shelf(row.true, chance)))
         else:
             given.append(_name(row.true))
     return given
 
 
-def _wrong_shelf(true: Shelf, chance: random.Random) -> Shelf:
+def wrong_shelf(true: Shelf, chance: random.Random) -> Shelf:
+    """Return a shelf where a thing is put by mistake: mostly one of the same department."""
     others = [shelf for shelf in vocabulary().shelves if shelf is not true and shelf.share > 0]
     nearby = [shelf for shelf in others if shelf.path[0] == true.path[0]]
     return chance.choice(nearby if nearby and chance.random() < NEARBY_SHARE else others)
