@@ -49,6 +49,17 @@ def test_products_are_told_in_every_form_and_found_in_every_way(known):
     assert known.group_by("product_id").agg(pl.col("language").n_unique() == pl.len())["language"].all()
 
 
+def test_audience_is_the_same_word_in_any_language(content, known):
+    german = known.filter(
+        (pl.col("language") == "de") & (pl.col("form") == "json-ld") & pl.col("audience").is_not_null()
+    )
+
+    assert set(known["audience"]) == {None, "women", "men", "kids"}
+    for url, word in german.select("url", "audience").iter_rows():
+        shown = {"women": "Damen", "men": "Herren", "kids": "Kinder"}[word]
+        assert f'"audienceType": "{shown}"' in content.answer(url.removeprefix(BASE)).body.decode()
+
+
 def test_json_ld_pages_tell_the_truth(content, known):
     for row in known.filter(form="json-ld").iter_rows(named=True):
         said = {}

@@ -34,10 +34,11 @@ class Ledger:
     def arrived(self, request, now):
         """Judge a request as it comes in."""
         self.windows = [window for window in self.windows if window[3] > now]
-        for host, target, sent, until in self.windows:
-            if now < until - EARLY:
-                self.early_path += (host, target) == (request.host, request.target)
-                self.early_host += host == request.host and now > sent + self.settings.grace
+        open_now = [
+            window for window in self.windows if window[0] == request.host and now < window[3] - EARLY
+        ]
+        self.early_path += any(target == request.target for _, target, _, _ in open_now)
+        self.early_host += any(now > sent + self.settings.grace for _, _, sent, _ in open_now)
         delay = getattr(self.settings, "crawl_delay", 0.0)
         if delay and request.target != "/robots.txt":
             self.early_delay += now - self.last.get(request.host, 0.0) < delay - EARLY

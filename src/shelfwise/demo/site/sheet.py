@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from shelfwise.demo.words import WEARERS
+
 SEPARATOR = " > "
 COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "product_id": pl.String,
@@ -25,6 +27,7 @@ COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "language": pl.String,
     "audience": pl.String,
 }
+_AUDIENCES = {word.lower(): english for english, german in WEARERS.values() for word in (english, german)}
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class Sheet:
 def to_frame(sheets: Sequence[Sheet]) -> pl.DataFrame:
     """Return the columns of a scraped catalogue that the pages decide, one row a sheet, in their order.
 
-    `attributes` is a JSON object as text, `category_path` is joined with " > ".
+    `attributes` is a JSON object as text, `category_path` is joined with " > ", `audience` is women, men or kids in
+    any language.
     """
     rows = [
         (
@@ -74,7 +78,8 @@ def to_frame(sheets: Sequence[Sheet]) -> pl.DataFrame:
             sheet.currency, sheet.rating[0] if sheet.rating else None,
             sheet.rating[1] if sheet.rating else None, SEPARATOR.join(sheet.category),
             json.dumps(dict(sheet.attributes), ensure_ascii=False) if sheet.attributes else None,
-            list(sheet.images), sheet.language, sheet.audience,
+            list(sheet.images), sheet.language,
+            _AUDIENCES[sheet.audience.lower()] if sheet.audience else None,
         )
         for sheet in sheets
     ]  # fmt: skip
