@@ -69,8 +69,8 @@ class Sheet:
 def to_frame(sheets: Sequence[Sheet]) -> pl.DataFrame:
     """Return the columns of a scraped catalogue that the pages decide, one row a sheet, in their order.
 
-    `attributes` is a JSON object as text, `category_path` is joined with " > ", `audience` is women, men or kids in
-    any language.
+    `attributes` is a JSON object as text, `category_path` is joined with " > ", `audience` is women, men or
+    kids in any language.
     """
     rows = [
         (
