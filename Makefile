@@ -6,8 +6,10 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint
 JOBS ?= 0
 SHOP := demo-shop
 # All but timm, which brings a torchvision that has to be of torch's very build.
-EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search map review serve client
+EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search map review serve tracing client
 TORCH := 2.13.0
+# What the gRPC interfaces have to stay compatible with: the last release, before the first one the last commit.
+RELEASED ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)
 comma := ,
 space := $(subst ,, )
 
@@ -23,13 +25,15 @@ demo: .venv/.ready  ## make a shop of its own, then inspect, train, evaluate and
 test: .venv/.ready  ## all tests
 	@$(BIN)/python -m pytest -n $(JOBS)
 
-check: .venv/.ready  ## style, types, layers, and whether the reference is current
+check: .venv/.ready  ## style, types, layers, gRPC interfaces, and whether the reference is current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/protocol.py --check
+	$(BIN)/buf lint
+	$(BIN)/buf breaking --against '.git#ref=$(RELEASED)'
 
 page:  ## build the review page's bundle anew (needs node)
 	cd web && npm ci && npm run types && npm run build

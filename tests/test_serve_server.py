@@ -269,6 +269,19 @@ def test_interrupting_ends_the_server_in_peace(saved):
         assert server.process.wait(20) == 0
 
 
+def test_a_server_that_is_ended_while_it_loads_ends():
+    script = (
+        "import time\nfrom shelfwise.serve.server import ServerOptions, run\n"
+        "def load():\n    print('loading', flush=True)\n    time.sleep(60)\n"
+        "run(load, ServerOptions(http_port=0, grpc_port=None))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "loading\n"
+        process.terminate()
+
+        assert process.wait(20) == 128 + signal.SIGTERM  # not -SIGTERM: a container's first process ignores that
+
+
 def test_help_is_instant():
     script = "import sys\nfrom shelfwise.cli import main\n"
     script += "try: main(['serve', '--help'])\nexcept SystemExit: pass\n"

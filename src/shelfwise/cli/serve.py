@@ -89,6 +89,10 @@ def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 )  # fmt: skip
 @_limits()
 @options.threads()
+@click.option(
+    "--trace", metavar="URL",
+    help="Send OpenTelemetry traces to this collector (OTLP over HTTP), such as http://localhost:4318.",
+)  # fmt: skip
 @click.option("--log-requests", is_flag=True, help="Write down every request, and not only failures.")
 @options.as_json()
 def serve(
@@ -145,11 +149,13 @@ def _service(
     from shelfwise.serve.metrics import Metrics
     from shelfwise.serve.models import Models
     from shelfwise.serve.service import Service
+    from shelfwise.serve.tracing import open_tracing
 
+    tracing = open_tracing(chosen.trace)
     journal = None if corrections is None else Journal(corrections)
     models = Models(places, chosen.limits, journal, threads)
     models.load_all()
-    return Service(models, chosen.limits, Metrics())
+    return Service(models, chosen.limits, Metrics(), tracing)
 
 
 def _named(models: tuple[str, ...]) -> dict[str, str]:

@@ -7,6 +7,7 @@ answerer               from rows to predictions, to the bit those of `Categorize
 batching               one bounded queue in front of one thread that predicts
 models                 models by name: loaded, warmed, swapped while they are asked
 service                what the doors call; knows no transport
+tracing                where the time of a request went, for OpenTelemetry
 http, rpc, oip         the doors
 server                 the process: sockets, signals, draining
 """

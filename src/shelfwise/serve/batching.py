@@ -21,6 +21,7 @@ from shelfwise.serve.answerer import Answerer, Asked
 from shelfwise.serve.limits import Limits
 from shelfwise.serve.messages import Prediction
 from shelfwise.serve.refusal import RefusedError
+from shelfwise.serve.tracing import Trace, current
 
 _LOG = logging.getLogger("shelfwise.serve")
 _Result = TypeVar("_Result")
@@ -47,6 +48,7 @@ class _Job:
     deadline: float
     begun: float
     future: asyncio.Future[list[Prediction]] = field(repr=False)
+    trace: Trace | None = None
 
 
 class Batcher:
@@ -97,7 +99,7 @@ class Batcher:
         cost = len(asked.offers) * (_EXPLAINING if asked.wish.explain else 1)
         self._admit(cost)
         now, future = time.monotonic(), asyncio.get_running_loop().create_future()
-        job = _Job(asked, cost, deadline, now, future)
+        job = _Job(asked, cost, deadline, now, future, current())
         self._queues.setdefault(answerer, deque()).append(job)
         self.waiting += cost
         self._start()
@@ -202,8 +204,11 @@ class Batcher:
         cost = sum(job.cost for job in jobs)
         each = (ended - begun) / max(cost, _LEAST)
         self._seconds = each if not self._seconds else self._seconds + _SMOOTH * (each - self._seconds)
+        products = sum(len(job.asked.offers) for job in jobs)
+        for job in jobs:
+            if job.trace is not None:
+                job.trace.batch((job.begun, begun, ended), len(jobs), products)
         if self._seen is not None:
-            products = sum(len(job.asked.offers) for job in jobs)
             self._seen(Batch(len(jobs), products, ended - begun, begun - min(job.begun for job in jobs)))
 
 

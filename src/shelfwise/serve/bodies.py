@@ -9,6 +9,7 @@ import msgspec
 from shelfwise.serve.limits import Limits
 from shelfwise.serve.messages import PredictRequest
 from shelfwise.serve.refusal import RefusedError, invalid
+from shelfwise.serve.tracing import part
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,18 +23,21 @@ async def read_predict(request: Request, limits: Limits) -> PredictRequest:
     """Return what a request asks; RefusedError where it cannot be understood."""
     kind = content_type(request)
     if kind == "multipart/form-data":
-        return await _read_form(request, limits)
+        with part("read"):
+            return await _read_form(request, limits)
     if kind != "application/json":
         told = "send JSON (Content-Type: application/json) or a form with a picture (multipart/form-data)"
         raise RefusedError("media_type", "content_type", told)
-    return decode(await request.body(), PredictRequest)
+    with part("read"):
+        return decode(await request.body(), PredictRequest)
 
 
 async def read_json(request: Request, kind: type[_T]) -> _T:
     """Return a body of JSON by type; RefusedError where it is none, or of another type."""
     if content_type(request) != "application/json":
         raise RefusedError("media_type", "content_type", "send JSON (Content-Type: application/json)")
-    return decode(await request.body(), kind)
+    with part("read"):
+        return decode(await request.body(), kind)
 
 
 def content_type(request: Request) -> str:

@@ -75,7 +75,8 @@ def build_app(service: Service, options: HttpOptions | None = None) -> ASGIApp:
     handlers: dict[Any, Any] = {404: _no_such_page, 405: _no_such_method, 500: _broken}
     app = Starlette(routes=listed, exception_handlers=handlers)
     app.state.refused = service.metrics.refused
-    return Guard(app, service, options.token, options.log_all)
+    guarded = Guard(app, service, options.token, options.log_all)
+    return guarded if service.tracing is None else service.tracing.wrap(guarded)
 
 
 def _get(path: str, work: Callable[[Request], Response]) -> Route:

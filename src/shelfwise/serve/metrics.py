@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shelfwise.serve.batching import Batch
 from shelfwise.serve.messages import Prediction
+from shelfwise.serve.tracing import note
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -84,6 +85,7 @@ class Metrics:
     def refused(self, code: str) -> None:
         """A request was refused."""
         self._refused.labels(code).inc()
+        note(refusal=code)
 
     def batch(self, batch: Batch) -> None:
         """A batch went through the model."""

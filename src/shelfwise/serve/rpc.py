@@ -64,7 +64,8 @@ class RpcDoor:
             ("grpc.so_reuseport", 0),
             ("grpc.max_metadata_size", 16_384),
         ]
-        interceptors = [_Token(options.token)] if options.token is not None else []
+        interceptors: list[Any] = [] if service.tracing is None else [service.tracing.interceptor()]
+        interceptors += [_Token(options.token)] if options.token is not None else []
         self._server = grpc.aio.server(options=settings, interceptors=interceptors)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -41,7 +41,7 @@ class ServerOptions:
     http_port, grpc_port: 0 takes a free one, None leaves the door shut. token: what requests carry. tls_key,
     tls_certificate: PEM files, both or neither. admin: whether models may be reloaded over HTTP. watch:
     seconds between looks at the model folders, 0 for none. lame_duck: seconds in which a server that ends
-    still takes requests.
+    still takes requests. trace: where a collector takes OTLP over HTTP.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +54,7 @@ class ServerOptions:
     log_all: bool = False
     watch: float = 5.0
     lame_duck: float = 1.0
+    trace: str | None = None
     limits: Limits = field(default=LIMITS)
 
     def __post_init__(self) -> None:
@@ -140,6 +141,7 @@ def run(
             stack.callback(http.close)
         if options.grpc_port:
             open_socket(options.host, options.grpc_port).close()  # told before the models are loaded
+        signal.signal(signal.SIGTERM, _end_early)
         service = make()
         stack.callback(service.close)
         gc.collect()
@@ -147,6 +149,11 @@ def run(
         sys.setswitchinterval(_SWITCH)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_Process(service, options, http, ready).live())
+
+
+def _end_early(*_: object) -> None:
+    """End while models are loaded: the first process of a container has no way to end but its own."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -18,6 +18,7 @@ from shelfwise.serve.metrics import Metrics
 from shelfwise.serve.models import Loaded, Models
 from shelfwise.serve.offers import Offer
 from shelfwise.serve.refusal import RefusedError, invalid
+from shelfwise.serve.tracing import Tracing, note, part
 
 
 class Service:
@@ -28,11 +29,14 @@ class Service:
     models: loaded.
     limits: of requests.
     metrics: told of everything that happens.
+    tracing: records requests for a collector; None: nothing is recorded.
 
     """
 
-    def __init__(self, models: Models, limits: Limits, metrics: Metrics) -> None:
-        self.models, self.limits, self.metrics = models, limits, metrics
+    def __init__(
+        self, models: Models, limits: Limits, metrics: Metrics, tracing: Tracing | None = None
+    ) -> None:
+        self.models, self.limits, self.metrics, self.tracing = models, limits, metrics, tracing
         self.batcher = Batcher(limits, metrics.batch)
         self.under_way = 0
         self.ready = True
@@ -83,8 +87,10 @@ class Service:
         offers = [intake.read(product, ignored) for product in products]
         pictures = [offer for offer in offers if offer.picture is not None]
         if pictures:
-            await self._look(loaded, pictures)
+            with part("pictures", pictures=len(pictures)):
+                await self._look(loaded, pictures)
         named = loaded.named
+        note(model_name=named.name, model_version=named.version, products=len(offers))
         predictions = await self.batcher.ask(loaded.answerer, Asked(offers, wish), deadline) if offers else []
         self.metrics.answered(named.name, loaded.answerer.top_shelf, predictions)
         return PredictAnswer(named, predictions, sorted(ignored)[:20] if ignored else UNSET)
@@ -112,6 +118,8 @@ class Service:
         self.batcher.close()
         self.models.close()
         self._decoders.shutdown(wait=False, cancel_futures=True)
+        if self.tracing is not None:
+            self.tracing.close()
 
     def _checked(self, request: PredictRequest) -> Sequence[object]:
         products = request.listed
