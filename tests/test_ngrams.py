@@ -222,6 +222,20 @@ def test_unknown_words_leave_a_row_empty():
     assert np.diff(hasher.transform([["zzz qqq", "", "red"]]).indptr).tolist()[:2] == [0, 0]
 
 
+@given(st.lists(st.text("abc ", min_size=1, max_size=9), min_size=1, max_size=10))
+def test_learned_rows_are_counted_as_if_they_had_not_been_there(texts):
+    texts = [*texts, "zz", "zz"]  # as rare as a feature can be
+
+    def fitted(rows):
+        hasher = HashedNgrams([FieldGrams("title", 1, 2)], bits=20, min_rows=2)
+        hasher.fit_transform([rows])
+        return hasher
+
+    apart = [fitted(texts[:i] + texts[i + 1 :]).count_known([[text]]) for i, text in enumerate(texts)]
+
+    assert fitted(texts).count_known([texts], learned=True) == tuple(map(sum, zip(*apart, strict=True)))
+
+
 # -- invariance and safety -----------------------------------------------------------------------------------
 
 TEXTS = [f"Schuh {i % 7} Größe {i} 靴下 {'x' * (i % 23)} no{i * i}" for i in range(60)]

@@ -9,6 +9,7 @@ from shelfwise.categorizer import load
 from shelfwise.errors import ModelError
 from shelfwise.serve.answerer import Asked, Wish
 from shelfwise.serve.corrections import Correction, Journal
+from shelfwise.serve.drift import Usual
 from shelfwise.serve.limits import LIMITS
 from shelfwise.serve.models import Models
 from shelfwise.serve.refusal import RefusedError
@@ -145,8 +146,7 @@ def test_what_is_told_is_what_was_learned(make, saved):
     about, model = loaded.about(), load(saved)
 
     assert (about.categories, about.fields) == (len(model.taxonomy_.labels), list(model.views_.fields))
-    assert sum(loaded.spread.values()) == pytest.approx(1)
-    assert 0 <= loaded.unknown_words < 1
+    assert loaded.usual == Usual.of(model)
 
 
 def test_unknown_words_are_counted(make, saved):

@@ -279,7 +279,8 @@ def test_a_server_that_is_ended_while_it_loads_ends():
         assert process.stdout.readline() == "loading\n"
         process.terminate()
 
-        assert process.wait(20) == 128 + signal.SIGTERM  # not -SIGTERM: a container's first process ignores that
+        # Not -SIGTERM, by which a container's first process does not end.
+        assert process.wait(20) == 128 + signal.SIGTERM
 
 
 def test_help_is_instant():

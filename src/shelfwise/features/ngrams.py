@@ -118,9 +118,18 @@ class HashedNgrams:
             raise ValueError(f"{len(self.fields)} fields are expected, {len(texts)} were given")
         return self._map(self._hash_block, list(self._blocks(texts)))
 
-    def count_known(self, texts: Sequence[Sequence[str]]) -> tuple[int, int]:
-        """How many of the distinct n-grams of `texts` ([fields][rows]) are features; of how many."""
+    def count_known(self, texts: Sequence[Sequence[str]], learned: bool = False) -> tuple[int, int]:
+        """How many of the distinct n-grams of `texts` ([fields][rows]) are features; of how many.
+
+        With `learned`, the rows are some that the features come from, and each is looked at as if it had not
+        been there: what is as rare as a feature can be would be none.
+        """
         feature_of, blocks = self._feature_of(), self.hash(texts)
+        if learned and len(self.idf_):
+            rarest = np.flatnonzero(self.idf_ == self.idf_.max())
+            feature_of = np.where(
+                feature_of >= rarest[0], np.int32(-1), feature_of
+            )  # the commonest come first
         known = sum(int(np.count_nonzero(feature_of[block.hashes] >= 0)) for block in blocks)
         return known, sum(len(block.hashes) for block in blocks)
 

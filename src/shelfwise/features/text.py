@@ -67,9 +67,12 @@ class TextFeatures:
         """The asked blocks of the products, each float32 [products, features]."""
         return {block: self._hashers[block].transform(self._texts(products, block)) for block in blocks}
 
-    def count_known(self, products: pl.DataFrame) -> tuple[int, int]:
-        """How many of the products' words (and pairs of words) were learned from, of how many."""
-        return self._hashers["words"].count_known(self._texts(products, "words"))
+    def count_known(self, products: pl.DataFrame, learned: bool = False) -> tuple[int, int]:
+        """How many of the products' words (and pairs of words) were learned from, of how many.
+
+        `learned`: the features come from these products, see `HashedNgrams.count_known`.
+        """
+        return self._hashers["words"].count_known(self._texts(products, "words"), learned)
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The learned state as named arrays."""

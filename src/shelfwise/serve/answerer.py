@@ -30,6 +30,7 @@ from shelfwise.features.vectors import TABLE, ProductEncoders
 from shelfwise.lesson import clean_batches
 from shelfwise.predictions import Answers, Thresholds, answer, withhold
 from shelfwise.scoring import block_rows
+from shelfwise.serve.drift import count_words
 from shelfwise.serve.limits import Limits
 from shelfwise.serve.messages import Candidate, Evidence, Neighbour, Prediction, Vote, Word
 from shelfwise.serve.offers import Intake, Offer
@@ -91,7 +92,7 @@ class Answerer:
         self._tops: tuple[Taxonomy | None, dict[str, str]] = (None, {})
         self._batches = 0
         self.words_known = self.words_seen = 0
-        """Words of the products of every tenth batch that the model learned from, and all of them."""
+        """Words of the titles of every tenth batch that the model learned from, and all of them."""
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -141,8 +142,8 @@ class Answerer:
 
     def _count_words(self, products: pl.DataFrame) -> None:
         self._batches += 1
-        if self.model.views_.text is not None and self._batches % _COUNTED == 0:
-            known, seen = self.model.views_.text.features.count_known(products)
+        if self._batches % _COUNTED == 0:
+            known, seen = count_words(self.model, products)
             self.words_known += known
             self.words_seen += seen
 

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
 _CONFIDENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+_STATUSES = ("ok", "empty", "unreadable")
+_RELOADS = ("done", "failed")
+_FAULTS = ("busy", "late", "broken")
+"""Refusals that are the server's own, and worth an alarm the first time."""
+_OUTCOMES = ("accepted", "backed_off", "left")
 _CLASSES = 500
 """Names of top shelves that are counted for themselves; all others count together."""
 
@@ -52,6 +57,7 @@ class Metrics:
             "confidence", "Confidence of answers.", ["model"], buckets=_CONFIDENCES, **about
         )
         self._reloads = Counter("reloads", "Reloads of models.", ["model", "outcome"], **about)
+        self._loaded: Callable[[], Iterable[Loaded]] = tuple
         self._shelves: set[str] = set()
         self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
 
@@ -59,6 +65,8 @@ class Metrics:
         """The metrics as Prometheus reads them."""
         from prometheus_client import generate_latest
 
+        for loaded in self._loaded():
+            self._expect(loaded)
         return bytes(generate_latest(self.registry))
 
     def watch(self, waiting: Callable[[], float], under_way: Callable[[], float]) -> None:
@@ -68,7 +76,21 @@ class Metrics:
 
     def watch_models(self, loaded: Callable[[], Iterable[Loaded]]) -> None:
         """Tell of the models themselves whenever the metrics are read."""
-        self.registry.register(_Drift(loaded))
+        self._loaded = loaded
+        for code in _FAULTS:
+            self._refused.labels(code)
+        self.registry.register(_Drift(loaded, self._shelf))
+
+    def _expect(self, loaded: Loaded) -> None:
+        """Begin at 0 what a model may answer: Prometheus does not see the first of what was not there."""
+        for shelf in sorted(loaded.usual.spread, key=lambda name: -loaded.usual.spread[name]):
+            self._child(self._mix, loaded.name, self._shelf(shelf))
+        for outcome in _OUTCOMES:
+            self._child(self._accepted, loaded.name, outcome)
+        for status in _STATUSES:
+            self._child(self._products, loaded.name, status)
+        for outcome in _RELOADS:
+            self._child(self._reloads, loaded.name, outcome)
 
     def request(self, door: str, outcome: str, seconds: float) -> None:
         """A request was answered or refused."""
@@ -95,7 +117,7 @@ class Metrics:
 
     def reloaded(self, model: str, done: bool) -> None:
         """A model was reloaded, or could not be."""
-        self._reloads.labels(model, "done" if done else "failed").inc()
+        self._reloads.labels(model, _RELOADS[0 if done else 1]).inc()
 
     def answered(self, model: str, top_of: Callable[[str], str], predictions: Sequence[Prediction]) -> None:
         """Products were answered; `top_of` gives the top shelf of a category."""
@@ -125,21 +147,23 @@ class Metrics:
 class _Drift:
     """What the models themselves know: words they never saw, and how training was spread over the shelves."""
 
-    def __init__(self, loaded: Callable[[], Iterable[Loaded]]) -> None:
-        self._loaded = loaded
+    def __init__(self, loaded: Callable[[], Iterable[Loaded]], shelf: Callable[[str], str]) -> None:
+        self._loaded, self._shelf = loaded, shelf
 
     def collect(self) -> Iterator[Metric]:
         """The values at this moment, as prometheus_client asks for them."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         words = CounterMetricFamily(
-            "shelfwise_words", "Words of every tenth batch.", labels=["model", "known"]
+            "shelfwise_words", "Words in titles of every tenth batch.", labels=["model", "known"]
         )
         spread = GaugeMetricFamily(
             "shelfwise_training_share", "Share of the learned products.", labels=["model", "shelf"]
         )
         usual = GaugeMetricFamily(
-            "shelfwise_training_unknown_words", "Share of unknown words in learned titles.", labels=["model"]
+            "shelfwise_training_unknown_words",
+            "Share of words in titles that are usually unknown.",
+            labels=["model"],
         )
         about = GaugeMetricFamily("shelfwise_model", "Models that are served.", labels=["model", "version"])
         for one in self._loaded():
@@ -147,8 +171,12 @@ class _Drift:
             words.add_metric([one.name, "yes"], known)
             words.add_metric([one.name, "no"], seen - known)
             about.add_metric([one.name, one.named.version], 1)
-            for shelf, share in one.spread.items():
+            shares: dict[str, float] = {}
+            for shelf, share in one.usual.spread.items():
+                counted = self._shelf(shelf)
+                shares[counted] = shares.get(counted, 0.0) + share
+            for shelf, share in shares.items():
                 spread.add_metric([one.name, shelf], share)
-            if one.unknown_words is not None:
-                usual.add_metric([one.name], one.unknown_words)
+            if one.usual.unknown_words is not None:
+                usual.add_metric([one.name], one.usual.unknown_words)
         yield from (words, spread, usual, about)

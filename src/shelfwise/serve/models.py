@@ -19,8 +19,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import polars as pl
-
 from shelfwise.artifact import MANIFEST
 from shelfwise.categorizer import Categorizer
 from shelfwise.corrections.state import Corrections
@@ -28,13 +26,13 @@ from shelfwise.errors import LabelError, ModelError, PromiseError, ShelfwiseErro
 from shelfwise.predictions import Thresholds
 from shelfwise.serve.answerer import Answerer, Asked, Wish
 from shelfwise.serve.corrections import Correction, Journal
+from shelfwise.serve.drift import Usual
 from shelfwise.serve.limits import Limits
 from shelfwise.serve.messages import ModelAbout, ModelName
 from shelfwise.serve.refusal import RefusedError, invalid
 from shelfwise.track.model import resolve_model
 
 _LOG = logging.getLogger("shelfwise.serve")
-_TITLES = 2_000
 _VERSION = 16  # signs of the fingerprint
 
 
@@ -52,10 +50,7 @@ class Loaded:
     loaded_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     _promises: dict[float, Thresholds | PromiseError] = field(default_factory=dict)
 
-    spread: dict[str, float] = field(default_factory=dict)
-    """Share of the learned products by top shelf."""
-    unknown_words: float | None = None
-    """Share of the words of learned titles that are no features: what is usual."""
+    usual: Usual = field(default_factory=Usual)
 
     @property
     def named(self) -> ModelName:
@@ -249,7 +244,7 @@ class Models:
         loaded = Loaded(name, where, folder, fingerprint, Answerer(model, self._limits), stamp)
         self._replay(loaded)
         _warm(loaded.answerer, self._limits.batch)
-        loaded.spread, loaded.unknown_words = _usual(model)
+        loaded.usual = Usual.of(model)
         return loaded
 
 
@@ -291,20 +286,6 @@ def _give_back() -> None:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # glibc alone has it
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _usual(model: Categorizer) -> tuple[dict[str, float], float | None]:
-    """How the learned products are spread over the top shelves; the share of words without a feature."""
-    total = max(int(model.counts_.sum()), 1)
-    spread: dict[str, float] = {}
-    for path, count in zip(model.taxonomy_.paths, model.counts_.tolist(), strict=True):
-        spread[path[0]] = spread.get(path[0], 0.0) + count / total
-    text, kept = model.views_.text, model.neighbours_.head(_TITLES)
-    if text is None or "title" not in model.views_.fields or kept.is_empty():
-        return spread, None
-    rest = [pl.lit("").alias(name) for name in model.views_.fields if name != "title"]
-    known, seen = text.features.count_known(kept.select("title", *rest))
-    return spread, 1 - known / seen if seen else None
 
 
 def _stamp(folder: Path) -> tuple[int, ...] | None:
