@@ -148,7 +148,7 @@ def test_a_picture_that_cannot_be_used_has_a_code(seeing):
         for data in (png(), png(size=24)[:60], b"no")
     ]
     for offer in offers:
-        answerer.intake.check_picture(offer)
+        answerer.looker.take(offer)
     (got,) = answerer.answer([Asked(offers, Wish())])
 
     assert [one.status for one in got] == ["ok"] * 3

@@ -24,7 +24,7 @@ def test_fields_keep_their_numbers():
     }
 
     assert numbers["Product"][:3] == [("product_id", 1), ("title", 2), ("description", 3)]
-    assert numbers["Product"][-2:] == [("picture", 9), ("fields", 10)]
+    assert numbers["Product"][-2:] == [("fields", 10), ("picture_url", 11)]
     assert numbers["Prediction"][:3] == [("product_id", 1), ("category", 2), ("confidence", 3)]
     assert all(
         [number for _, number in fields] == list(range(1, len(fields) + 1)) for fields in numbers.values()

@@ -4,6 +4,7 @@
     ├── CatalogueError      a file, a row or a column of the catalogue cannot be used
     │   ├── LabelError      the categories cannot be learned from (none, only one, a bad mapping)
     │   └── PictureError    one picture cannot be used; `code` says why in a word
+    ├── AddressError        an address is not fetched, or could not be; `code` says why in a word
     ├── RecipeError         a recipe or an option has a wrong name, type or value
     ├── ModelError          a model folder is missing, damaged, foreign or newer, or a model was never fitted
     ├── EncoderError        a pretrained encoder cannot be opened or does not fit
@@ -33,7 +34,20 @@ class PictureError(CatalogueError):
     """One picture cannot be used: it costs one view of one product and never ends a run.
 
     `code`: "missing", "unreadable", "empty", "too_large", "not_a_picture", "format", "truncated" or
-    "too_many_pixels".
+    "too_many_pixels"; decoded in another process also "decoder_memory", "decoder_time", "decoder_died" or
+    "decoder_missing"; fetched also what `AddressError` says.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AddressError(ShelfwiseError):
+    """An address is not fetched, or could not be.
+
+    `code`: "address_refused" (it leads where nothing is fetched), "address_status", "address_redirects",
+    "address_too_large", "address_encoding", "address_time" or "address_failed".
     """
 
     def __init__(self, code: str, message: str) -> None:

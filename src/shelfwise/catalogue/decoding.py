@@ -123,6 +123,16 @@ def decode(data: bytes, name: str = "", limits: Limits = LIMITS, size_hint: int 
         raise _damaged(data, kind, shown, error) from error
 
 
+def prepare_decoders() -> None:
+    """Load everything that decoding needs, which otherwise the first picture does."""
+    from PIL import Image, ImageMode  # noqa: F401 - loaded for later
+
+    for kind in _openers():
+        blank, file = Image.new("RGBA" if kind == "PNG" else "RGB", (2, 2)), io.BytesIO()
+        blank.save(file, kind)
+        decode(file.getvalue())
+
+
 @cache
 def _openers() -> dict[str, Callable[[io.BytesIO, str], Image]]:
     from PIL.BmpImagePlugin import BmpImageFile
@@ -241,7 +251,8 @@ def _eight_bits(image: Image) -> Image:
     """
     from PIL import Image as pillow
 
-    values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    values = np.asarray(image).astype(np.float64)  # worked on in place: a large picture fills the memory
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if image.mode.startswith("I;16"):
         low, white = 0.0, 65_535.0
@@ -250,8 +261,10 @@ def _eight_bits(image: Image) -> Image:
     else:
         white = 1.0 if high <= 1 and image.mode == "F" else 255.0 if high <= 255 else 65_535.0
         low = 0.0
-    scaled = (values - low) * (255.0 / max(white - low, 1e-12))
-    return pillow.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+    values -= low
+    values *= 255.0 / max(white - low, 1e-12)
+    np.clip(np.rint(values, out=values), 0, 255, out=values)
+    return pillow.fromarray(values.astype(np.uint8))
 
 
 def _upright(image: Image, rgb: Image) -> Image:

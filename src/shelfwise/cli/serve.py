@@ -13,6 +13,7 @@ import click
 from shelfwise.cli import options, terminal
 
 if TYPE_CHECKING:
+    from shelfwise.addresses import Rules
     from shelfwise.serve.server import Addresses, ServerOptions
     from shelfwise.serve.service import Service
 
@@ -28,6 +29,10 @@ def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ("--max-body", "body", whole, 16 * 2**20, "Bytes of one request."),
         ("--max-picture", "picture", whole, 8 * 2**20, "Bytes of one picture."),
         ("--max-pixels", "pixels", whole, 40_000_000, "Width x height of one picture."),
+        ("--picture-workers", "picture_workers", whole, 2, "Processes that decode pictures."),
+        ("--picture-time", "picture_time", part, 10.0, "Seconds in which a picture has to be decoded."),
+        ("--picture-fetches", "fetches", whole, 16, "Pictures that are fetched at a time."),
+        ("--fetch-time", "fetch_time", part, 10.0, "Seconds in which a picture has to be fetched."),
         ("--concurrency", "concurrency", whole, 512, "Requests at a time; one more is refused at once."),
         ("--queue", "queue", whole, 4096, "Products that may wait for the model."),
         (
@@ -87,6 +92,18 @@ def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     "--lame-duck", metavar="SECONDS", type=click.FloatRange(min=0), default=1.0, show_default=True,
     help="Go on taking requests for so long after SIGTERM, while not ready.",
 )  # fmt: skip
+@click.option(
+    "--picture-urls", is_flag=True,
+    help="Fetch pictures whose address is sent (picture_url), from the public internet.",
+)  # fmt: skip
+@click.option(
+    "--picture-hosts", metavar="HOST[:PORT]", multiple=True,
+    help="Fetch pictures from this host alone, in a private network too; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--picture-ports", metavar="N", type=click.IntRange(1, 65535), multiple=True, default=(80, 443),
+    show_default=True, help="Port to fetch pictures from; may be given several times.",
+)  # fmt: skip
 @_limits()
 @options.threads()
 @click.option(
@@ -103,6 +120,9 @@ def serve(
     no_grpc: bool,
     host: str,
     corrections: Path | None,
+    picture_urls: bool,
+    picture_hosts: tuple[str, ...],
+    picture_ports: tuple[int, ...],
     threads: int | None,
     log_requests: bool,
     as_json: bool,
@@ -115,6 +135,7 @@ def serve(
     """
     from dataclasses import fields
 
+    from shelfwise.addresses import Rules
     from shelfwise.serve import server
     from shelfwise.serve.limits import Limits
     from shelfwise.serve.logs import log_to_stderr
@@ -127,12 +148,13 @@ def serve(
         host, None if no_http else http_port, None if no_grpc else grpc_port, log_all=log_requests,
         limits=limits, **settings,
     )  # fmt: skip
+    rules = Rules(picture_ports, picture_hosts) if picture_urls or picture_hosts else None
     places = _named(models)
     _warn(chosen)
 
     def make() -> Service:
         log_to_stderr()
-        return _service(places, chosen, corrections, threads or 0)
+        return _service(places, chosen, rules, corrections, threads or 0)
 
     server.run(
         make,
@@ -142,10 +164,15 @@ def serve(
 
 
 def _service(
-    places: dict[str, str], chosen: ServerOptions, corrections: Path | None, threads: int
+    places: dict[str, str],
+    chosen: ServerOptions,
+    rules: Rules | None,
+    corrections: Path | None,
+    threads: int,
 ) -> Service:
-    """The service of models, loaded."""
+    """The service of models, loaded. rules: of addresses of pictures, None where none is fetched."""
     from shelfwise.serve.corrections import Journal
+    from shelfwise.serve.fetching import Fetcher, FetchOptions
     from shelfwise.serve.metrics import Metrics
     from shelfwise.serve.models import Models
     from shelfwise.serve.service import Service
@@ -155,7 +182,8 @@ def _service(
     journal = None if corrections is None else Journal(corrections)
     models = Models(places, chosen.limits, journal, threads)
     models.load_all()
-    return Service(models, chosen.limits, Metrics(), tracing)
+    fetcher = None if rules is None else Fetcher(FetchOptions(rules, chosen.limits))
+    return Service(models, chosen.limits, Metrics(), fetcher, tracing)
 
 
 def _named(models: tuple[str, ...]) -> dict[str, str]:

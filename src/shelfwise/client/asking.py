@@ -71,7 +71,7 @@ class Client:
 
         Args:
             products: fields as in the catalogue, or product_id, title, description, brand, shop, url, image,
-                attributes and picture (the bytes of a picture file).
+                attributes, picture (the bytes of a picture file) and picture_url.
             top: candidates for each.
             promise: accept only what is right this often, such as 0.98.
             explain: give the evidence behind each answer.

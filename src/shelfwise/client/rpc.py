@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _METHOD = "/shelfwise.v1.Categorizer/PredictBatch"
 _KIND: dict[str, Kind] = {status: kind for kind, status in reversed(GRPC_STATUS.items())}
 _KIND |= {"CANCELLED": "unavailable"}  # how a server that ends breaks off what it did not finish
-_TEXTS = ("product_id", "title", "description", "brand", "shop", "url", "image")
+_TEXTS = ("product_id", "title", "description", "brand", "shop", "url", "image", "picture_url")
 _SETTINGS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 

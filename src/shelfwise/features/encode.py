@@ -8,9 +8,9 @@ All vectors are rounded to the cache's precision, so that it makes no difference
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shelfwise.catalogue.pictures import Picture, decode
@@ -23,11 +23,30 @@ from shelfwise.features.encoding import Encoded, Encoding, Failed, batched
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["NO_PICTURE", "NO_TEXT", "Encoded", "encode_pictures", "encode_texts"]
+__all__ = [
+    "NO_PICTURE", "NO_TEXT", "Encoded", "PreparedPicture", "encode_pictures", "encode_texts", "size_needed",
+]  # fmt: skip
 
 _NAME = "\0"  # stands for a picture's name in reasons
 NO_TEXT, NO_PICTURE = "no text", "no picture"
 _TEXTS_AHEAD = 64  # batches whose texts are sorted by length together
+
+
+@dataclass(frozen=True)
+class PreparedPicture(Picture):
+    """A picture that was decoded and prepared before, elsewhere.
+
+    items: what the encoders' `prepare` made of it, by their names. data: anything that only the same picture
+    has as well.
+    """
+
+    items: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def size_needed(runner: BatchedEncoder[Image, Any]) -> int | None:
+    """Pixels that both sides of a picture are needed at, see `decode`; None for all that there are."""
+    preprocessing = getattr(runner, "preprocessing", None)
+    return None if preprocessing is None else 2 * max(preprocessing.size)  # a half is left to good filters
 
 
 def encode_texts(
@@ -125,13 +144,13 @@ def _picture_key(picture: Picture | None, row: int, reasons: list[str | None]) -
 def _prepared(runner: BatchedEncoder[Image, Any], picture: Picture | None, key: bytes | None) -> Any:  # noqa: ANN401
     """A picture as the encoder wants it, or `Failed`."""
     assert picture is not None  # rows without a key are never prepared
-    preprocessing = getattr(runner, "preprocessing", None)
-    size = None if preprocessing is None else 2 * max(preprocessing.size)  # a half is left to good filters
+    if isinstance(picture, PreparedPicture):
+        return picture.items[runner.name]
     try:
         data = picture.read()
         if key_of(data) != key:
             return Failed(f"{_NAME} changed while it was being read")
-        return runner.prepare([decode(data, _NAME, size_hint=size)])[0]
+        return runner.prepare([decode(data, _NAME, size_hint=size_needed(runner))])[0]
     except PictureError as error:
         return Failed(str(error))
     except MemoryError:

@@ -25,12 +25,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.features.batching import BatchedEncoder
 from shelfwise.features.compiled import compiled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _VERSION = "pixels 1"
+_Square = tuple[NDArray[np.uint8], tuple[float, float]]
 _SIDE = 64
 _ORIENTATIONS = 9
 _HUES, _TONES, _GRID = 12, 6, 4
@@ -48,7 +50,7 @@ _WIDTHS = (
 _WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 0.3)
 
 
-class PixelsEncoder:
+class PixelsEncoder(BatchedEncoder["Image", _Square]):
     """An `ImageEncoder` without learned weights: nothing to download, nothing to fit.
 
     Attributes: `name`, `width` (values a picture) and `fingerprint` (sha256 of the descriptors' version).
@@ -56,23 +58,26 @@ class PixelsEncoder:
 
     name = "pixels"
     width = sum(_WIDTHS)
+    batch = 32
 
     def __init__(self) -> None:
         self.fingerprint = hashlib.sha256(f"{_VERSION} {_SIDE} {_WIDTHS} {_WEIGHTS}".encode()).hexdigest()
 
-    def encode(self, images: Sequence[Image | None]) -> NDArray[np.float32]:
-        """Describe pictures, float32 [pictures, width]; None becomes a row of zeros."""
-        out = np.zeros((len(images), self.width), np.float32)
-        for row, image in zip(out, images, strict=True):
-            if image is not None:
-                square, shape = _square(image)
-                _describe(square, row)
-                row[-2:] = shape
-                _normalise(row)
+    def prepare(self, values: Sequence[Image]) -> list[_Square]:
+        """Scale pictures to squares."""
+        return [_square(image) for image in values]
+
+    def run(self, items: Sequence[_Square]) -> NDArray[np.float32]:
+        """Describe squares, float32 [items, width]."""
+        out = np.zeros((len(items), self.width), np.float32)
+        for row, (square, shape) in zip(out, items, strict=True):
+            _describe(square, row)
+            row[-2:] = shape
+            _normalise(row)
         return out
 
 
-def _square(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+def _square(image: Image) -> _Square:
     """The picture as uint8 [64, 64, 3], padded by its border; how much wider and higher, 0..1."""
     from PIL import Image as pillow
 

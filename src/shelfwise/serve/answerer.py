@@ -17,7 +17,7 @@ import polars as pl
 from msgspec import UNSET, structs
 from numpy.typing import NDArray
 
-from shelfwise.catalogue.pictures import PictureFolder
+from shelfwise.catalogue.decoding import decode
 from shelfwise.catalogue.plain import PlainReader, PlainRow
 from shelfwise.catalogue.products import NO_ID, PICTURE, TEXT_FIELDS
 from shelfwise.catalogue.read import open_source
@@ -26,12 +26,14 @@ from shelfwise.categorizer import Categorizer
 from shelfwise.corrections import changes
 from shelfwise.corrections.state import Corrections
 from shelfwise.explain import Witnesses, explain
+from shelfwise.features.encoding import batched
 from shelfwise.features.vectors import TABLE, ProductEncoders
 from shelfwise.lesson import clean_batches
 from shelfwise.predictions import Answers, Thresholds, answer, withhold
 from shelfwise.scoring import block_rows
 from shelfwise.serve.drift import count_words
 from shelfwise.serve.limits import Limits
+from shelfwise.serve.looking import Decode, LookedFolder, Looker
 from shelfwise.serve.messages import Candidate, Evidence, Neighbour, Prediction, Vote, Word
 from shelfwise.serve.offers import Intake, Offer
 
@@ -64,6 +66,7 @@ class Answerer:
     ----------
     model: the model; its recipe names encoders, which are opened here, once.
     limits: of pictures.
+    decode: makes pictures of bytes.
 
     Raises
     ------
@@ -72,7 +75,7 @@ class Answerer:
 
     """
 
-    def __init__(self, model: Categorizer, limits: Limits) -> None:
+    def __init__(self, model: Categorizer, limits: Limits, decode: Decode = decode) -> None:
         self.model = model
         dense = model.views_.dense
         self.pictures = not {"pictures", "pixels"}.isdisjoint(dense)
@@ -83,7 +86,10 @@ class Answerer:
         )
         # Nothing is a plain row where raw columns are read beside it.
         self._plain = None if table else PlainReader(model.roles_)
+        self._folder = LookedFolder()
         self._encoders = self._open_encoders() if self.pictures or "encoder" in dense else None
+        self.looker = self._folder.looker = self._make_looker(limits, decode)
+        """Looks at pictures before they come here, on other threads."""
         # Encoders may look at all that there is; the text's own views read their fields alone.
         needed = (
             _KEPT if self._encoders is not None else ("product_id", *model.views_.fields, "status", "reason")
@@ -116,6 +122,8 @@ class Answerer:
         found: dict[tuple[int, int], Prediction] = {
             (r, i): _refused(one, i) for r, i, one in every if one.problem is not None
         }
+        looks = ((one.picture, one.look) for _, _, one in good)
+        self._folder.known = {data: look for data, look in looks if data is not None and look is not None}
         products = self._products([one for _, _, one in good], [i for _, i, _ in good])
         witnesses = Witnesses(self.model.decision_.fusion, self.model.corrections_)
         step = block_rows(len(witnesses.corrections.taxonomy.labels))
@@ -215,10 +223,15 @@ class Answerer:
         for name, used in (("encoder", "encoder" in dense), ("pictures", self.pictures)):
             if not used:
                 recipe = replace(recipe, **{name: replace(getattr(recipe, name), encoder="none")})
-        folder = PictureFolder(None) if self.pictures else None
+        folder = self._folder if self.pictures else None
         encoders = ProductEncoders(recipe, self.model.views_.fields, folder)
         encoders.check(self.model.marks_)
         return encoders
+
+    def _make_looker(self, limits: Limits, decode: Decode) -> Looker:
+        opened = {} if self._encoders is None else self._encoders.pictures
+        every = [batched(encoder) for encoders in opened.values() for encoder in encoders]
+        return Looker(every, limits, decode)
 
 
 # -- answers -------------------------------------------------------------------------------------------------

@@ -19,6 +19,14 @@ class Limits:
         Bytes of one picture.
     pixels
         Width x height of one picture, by its header.
+    picture_workers
+        Processes that decode pictures.
+    picture_time
+        Seconds in which one picture has to be decoded.
+    fetches
+        Addresses of pictures that are fetched at a time.
+    fetch_time
+        Seconds in which one picture has to be fetched.
     top
         Candidates of one answer.
     explained
@@ -43,6 +51,10 @@ class Limits:
     body: int = 16 * 2**20
     picture: int = 8 * 2**20
     pixels: int = 40_000_000
+    picture_workers: int = 2
+    picture_time: float = 10.0
+    fetches: int = 16
+    fetch_time: float = 10.0
     top: int = 100
     explained: int = 32
     concurrency: int = 512

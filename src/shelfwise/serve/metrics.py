@@ -50,6 +50,7 @@ class Metrics:
         self._waiting = Gauge("queue_products", "Products that wait or are being answered.", **about)
         self._under_way = Gauge("requests_under_way", "Requests that are being read or answered.", **about)
         self._products = Counter("predictions", "Answers by status.", ["model", "status"], **about)
+        self._pictures = Counter("pictures", "Pictures by what became of them.", ["outcome"], **about)
         told = "Answers under a promise: accepted, backed off to a shelf, or left."
         self._accepted = Counter("promised", told, ["model", "outcome"], **about)
         self._mix = Counter("shelves", "Answers by top shelf.", ["model", "shelf"], **about)
@@ -108,6 +109,10 @@ class Metrics:
         """A request was refused."""
         self._refused.labels(code).inc()
         note(refusal=code)
+
+    def picture(self, outcome: str) -> None:
+        """A picture was used, or a code says why not."""
+        self._pictures.labels(outcome).inc()
 
     def batch(self, batch: Batch) -> None:
         """A batch went through the model."""

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shelfwise.artifact import MANIFEST
+from shelfwise.catalogue.decoders import DecoderOptions, Decoders, memory_for
 from shelfwise.categorizer import Categorizer
 from shelfwise.corrections.state import Corrections
 from shelfwise.errors import LabelError, ModelError, PromiseError, ShelfwiseError
@@ -111,6 +112,8 @@ class Models:
     ) -> None:
         self._places = dict(places)
         self._limits, self.journal, self._threads = limits, journal, threads
+        memory = memory_for(limits.pixels)
+        self._decoders = Decoders(DecoderOptions(limits.picture_workers, limits.picture_time, memory))
         self._loaded: dict[str, Loaded] = {}
         self._tried: dict[str, tuple[int, ...]] = {}
         self._lock = threading.Lock()
@@ -169,7 +172,8 @@ class Models:
                     _LOG.warning("the changed model %s was not taken: %s", name, error)
 
     def close(self) -> None:
-        """End the thread that loads."""
+        """End the thread that loads, and the processes that decode."""
+        self._decoders.close()
         self._loader.shutdown(wait=False, cancel_futures=True)
 
     def _changed(self, name: str) -> bool:
@@ -241,7 +245,10 @@ class Models:
             raise ModelError(f"{where} changed while it was being read")
         fingerprint = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:_VERSION]
         model.recipe = replace(model.recipe, threads=self._threads)
-        loaded = Loaded(name, where, folder, fingerprint, Answerer(model, self._limits), stamp)
+        answerer = Answerer(model, self._limits, self._decoders.decode)
+        if answerer.pictures:
+            self._decoders.warm()
+        loaded = Loaded(name, where, folder, fingerprint, answerer, stamp)
         self._replay(loaded)
         _warm(loaded.answerer, self._limits.batch)
         loaded.usual = Usual.of(model)

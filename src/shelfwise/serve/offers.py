@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from shelfwise.catalogue import names
-from shelfwise.catalogue.decoding import Limits as PictureLimits
-from shelfwise.catalogue.decoding import decode, picture_format
 from shelfwise.catalogue.jsonlines import cell_text
 from shelfwise.catalogue.roles import Roles
-from shelfwise.errors import PictureError
 from shelfwise.serve.limits import Limits
 
-FIELDS = ("product_id", "title", "description", "brand", "shop", "url", "image", "attributes", "picture")
+if TYPE_CHECKING:
+    from shelfwise.serve.looking import Look
+
+FIELDS = (
+    "product_id", "title", "description", "brand", "shop", "url", "image", "attributes", "picture",
+    "picture_url",
+)  # fmt: skip
 """Names that a product's fields have for every model, beside those of its catalogue. `picture` is the
-picture itself, in base64; `image` a path or an address, which is never opened."""
+picture itself, in base64, and `picture_url` its address, which servers that do so fetch it from; `image` is
+a path or an address that is never opened."""
 
 _NESTED = ("title", "description", "attributes")
 _SHOWN = 60
@@ -34,7 +38,7 @@ class Offer:
 
     values: texts by column of the catalogue. picture: bytes, None where there is none. product_id: as it was
     sent; None: not at all. problem: (code, message) of why it cannot be answered. note: the same of its
-    picture alone.
+    picture alone. address: where its picture lies. look: what came of looking at its picture.
     """
 
     values: dict[str, str | None] = field(default_factory=dict)
@@ -42,6 +46,8 @@ class Offer:
     product_id: str | None = None
     problem: tuple[str, str] | None = None
     note: tuple[str, str] | None = None
+    address: str | None = None
+    look: Look | None = None
 
 
 class Intake:
@@ -61,8 +67,8 @@ class Intake:
         self.pictures = pictures
         self._nested = roles.nested
         self._has_id = roles.product_id is not None
-        self._limits = PictureLimits(limits.pixels, limits.picture)
-        known = {name: getattr(roles, name) for name in FIELDS[:-2]}
+        self._limit = limits.picture
+        known = {name: getattr(roles, name) for name in FIELDS[:-3]}
         self._column_of = {name: column for name, column in known.items() if column is not None}
         self._column_of |= {column: column for column in self.columns}
         self._whole = next((c for c in roles.attributes if names.match(c, "attributes") > 1), None)
@@ -74,7 +80,8 @@ class Intake:
     def known(self) -> frozenset[str]:
         """Names that a product's fields may have."""
         more = {"attributes"} if self._whole or self._nested else set()
-        more |= {name for name in _NESTED if self._nested} | ({"picture"} if self.pictures else set())
+        more |= {name for name in _NESTED if self._nested}
+        more |= {"picture", "picture_url"} if self.pictures else set()
         return frozenset(self._column_of) | more
 
     @property
@@ -91,34 +98,22 @@ class Intake:
         column_of, values = self._column_of, offer.values
         for name, value in product.items():
             column = column_of.get(name)
-            if column is not None and name != "picture":
+            if column is not None and name not in ("picture", "picture_url"):
                 if column not in values or name == column:
                     values[column] = value if type(value) is str and value else cell_text(value)
             elif not self._take_other(offer, name, value):
                 ignored.add(name[:_SHOWN])
-        if not values and offer.picture is None and offer.problem is None and product:
+        if not (values or offer.picture or offer.address or offer.note or offer.problem) and product:
             offer.problem = "no_field", self._none_known(product)
         offer.product_id = values.get(self._id) if self._id else cell_text(product.get("product_id"))
         return offer
-
-    def check_picture(self, offer: Offer) -> None:
-        """Decode a picture once under the limits of this server; what is wrong becomes the offer's `note`.
-
-        A picture that only these limits refuse is taken away; any other the encoder refuses by itself.
-        """
-        if offer.picture is None:
-            return
-        try:
-            decode(offer.picture, offer.product_id or "the picture", self._limits, size_hint=64)
-        except PictureError as error:
-            offer.note = error.code, str(error)
-            if error.code in ("too_large", "too_many_pixels"):
-                offer.picture = None
 
     def _take_other(self, offer: Offer, name: str, value: object) -> bool:
         """Take a field that is no column of the catalogue; whether it was of any use."""
         if name == "picture":
             return self._take_picture(offer, value)
+        if name == "picture_url":
+            return self._take_address(offer, value)
         if name == "attributes" and isinstance(opened := _opened(value), dict):
             return self._take_attributes(offer, opened)
         if name == "attributes" and self._whole is not None:
@@ -162,16 +157,23 @@ class Intake:
         if data is None:
             told = "picture is the bytes of a picture file in base64; other text, or an address, is not read"
             offer.problem = "picture_encoding", told
-        elif len(data) > self._limits.size:
-            told = (
-                f"the picture has {len(data):,} bytes; up to {self._limits.size:,} are taken. Send it smaller"
-            )
+        elif len(data) > self._limit:
+            told = f"the picture has {len(data):,} bytes; up to {self._limit:,} are taken. Send it smaller"
             offer.note = "too_large", told
-        elif picture_format(data) is None and not data:
+        elif not data:
             offer.note = "empty", "the picture is empty (0 bytes)"
         else:
             offer.picture = data
         return True
+
+    def _take_address(self, offer: Offer, value: object) -> bool:
+        """Take the address of a picture, and the column of the catalogue that is called the same."""
+        own = "picture_url" in self.columns
+        if own:
+            offer.values["picture_url"] = cell_text(value)
+        if self.pictures and value is not None and value != "":
+            offer.address = value if isinstance(value, str) else str(value)[:_SHOWN]
+        return own or self.pictures
 
     def _none_known(self, product: dict[str, Any]) -> str:
         sent = ", ".join(repr(str(name)[:_SHOWN]) for name in list(product)[:5])

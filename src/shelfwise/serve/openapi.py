@@ -85,7 +85,7 @@ def _about(limits: Limits) -> str:
     return (
         f"Puts products on shelves. A request holds up to {limits.items:,} products, {limits.body:,} bytes. "
         "Fields of a product are those of the catalogue that the model learned, or product_id, title, "
-        "description, brand, shop, url, image, attributes and picture (base64)."
+        "description, brand, shop, url, image, attributes, picture (base64) and picture_url."
     )
 
 
@@ -128,6 +128,7 @@ _FORM = {
             "properties": {
                 "title": {"type": "string"},
                 "picture": {"type": "string", "contentMediaType": "image/*"},
+                "picture_url": {"type": "string", "format": "uri"},
                 "request": {"type": "string", "description": "All of it as JSON, in place of single fields."},
             },
         }

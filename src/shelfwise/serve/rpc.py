@@ -262,7 +262,7 @@ class _Methods:
         return pb.ListModelsResponse(models=listed)
 
 
-_TEXTS = ("product_id", "title", "description", "brand", "shop", "url", "image")
+_TEXTS = ("product_id", "title", "description", "brand", "shop", "url", "image", "picture_url")
 
 
 def to_request(products: Any, options: Any) -> PredictRequest:  # noqa: ANN401 - messages of protobuf

@@ -78,6 +78,7 @@ class Addresses:
 def check_extra() -> None:
     """Raise MissingExtraError where the server's packages are not installed."""
     try:
+        import aiohttp
         import google.protobuf
         import grpc
         import grpc_health
@@ -90,6 +91,7 @@ def check_extra() -> None:
     except ImportError as error:
         raise MissingExtraError("The server", "serve") from error
     del (
+        aiohttp,
         google,
         grpc,
         grpc_health,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import UNSET
 
 from shelfwise.serve.answerer import Asked, Wish
 from shelfwise.serve.batching import Batcher
 from shelfwise.serve.corrections import Correction
+from shelfwise.serve.fetching import Fetcher
 from shelfwise.serve.limits import Limits
 from shelfwise.serve.messages import CorrectAnswer, CorrectRequest, PredictAnswer, PredictRequest
 from shelfwise.serve.metrics import Metrics
 from shelfwise.serve.models import Loaded, Models
-from shelfwise.serve.offers import Offer
+from shelfwise.serve.pictures import Pictures
 from shelfwise.serve.refusal import RefusedError, invalid
 from shelfwise.serve.tracing import Tracing, note, part
 
@@ -29,19 +28,25 @@ class Service:
     models: loaded.
     limits: of requests.
     metrics: told of everything that happens.
+    fetcher: fetches pictures whose address is sent; None: none is fetched.
     tracing: records requests for a collector; None: nothing is recorded.
 
     """
 
     def __init__(
-        self, models: Models, limits: Limits, metrics: Metrics, tracing: Tracing | None = None
+        self,
+        models: Models,
+        limits: Limits,
+        metrics: Metrics,
+        fetcher: Fetcher | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.models, self.limits, self.metrics, self.tracing = models, limits, metrics, tracing
         self.batcher = Batcher(limits, metrics.batch)
         self.under_way = 0
         self.ready = True
         """Whether more requests should be sent here; false once the server has been told to end."""
-        self._decoders = ThreadPoolExecutor(2, thread_name_prefix="shelfwise-pictures")
+        self._pictures = Pictures(limits, metrics, fetcher)
         metrics.watch(lambda: self.batcher.waiting, lambda: self.under_way)
         metrics.watch_models(lambda: models.all)
         models.told = metrics.reloaded
@@ -85,10 +90,10 @@ class Service:
         ignored: set[str] = set()
         intake = loaded.answerer.intake
         offers = [intake.read(product, ignored) for product in products]
-        pictures = [offer for offer in offers if offer.picture is not None]
+        pictures = [offer for offer in offers if offer.picture is not None or offer.address is not None]
         if pictures:
             with part("pictures", pictures=len(pictures)):
-                await self._look(loaded, pictures)
+                await self._pictures.look(loaded.answerer, pictures, deadline)
         named = loaded.named
         note(model_name=named.name, model_version=named.version, products=len(offers))
         predictions = await self.batcher.ask(loaded.answerer, Asked(offers, wish), deadline) if offers else []
@@ -105,7 +110,12 @@ class Service:
             raise self._too_many(len(products))
         if not all(isinstance(product, dict) for product in products):
             raise invalid("not_an_object", "a product is an object of named fields")
-        name = self.models.get(request.model).name
+        asked = self.models.get(request.model)
+        own = "picture_url" in asked.answerer.intake.columns or not asked.answerer.pictures
+        if not own and any(one.get("picture_url") and not one.get("picture") for one in products):
+            told = "a correction is kept with its picture: send the picture itself and not its address"
+            raise invalid("picture_url", told)
+        name = asked.name
         wanted = [
             Correction(name, product, category, request.new_shelves)
             for product, category in zip(products, categories, strict=True)
@@ -117,7 +127,7 @@ class Service:
         """End threads; what waits is not answered any more."""
         self.batcher.close()
         self.models.close()
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._pictures.close()
         if self.tracing is not None:
             self.tracing.close()
 
@@ -140,9 +150,3 @@ class Service:
         with_evidence = " with evidence" if explained else ""
         told = f"{count:,} products in one request; up to {limit:,}{with_evidence} are taken. Send several"
         return RefusedError("too_large", "too_many_products", told)
-
-    async def _look(self, loaded: Loaded, offers: Sequence[Offer]) -> None:
-        """Decode pictures under the limits of this server, before they get near the model."""
-        loop = asyncio.get_running_loop()
-        check = loaded.answerer.intake.check_picture
-        await asyncio.gather(*(loop.run_in_executor(self._decoders, check, offer) for offer in offers))

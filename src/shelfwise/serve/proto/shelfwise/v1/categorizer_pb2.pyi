@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Product(_message.Message):
-    __slots__ = ("product_id", "title", "description", "brand", "shop", "url", "image", "attributes", "picture", "fields")
+    __slots__ = ("product_id", "title", "description", "brand", "shop", "url", "image", "attributes", "picture", "fields", "picture_url")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Product(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_URL_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     title: str
     description: str
@@ -42,7 +43,8 @@ class Product(_message.Message):
     attributes: _containers.ScalarMap[str, str]
     picture: bytes
     fields: _containers.ScalarMap[str, str]
-    def __init__(self, product_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., brand: _Optional[str] = ..., shop: _Optional[str] = ..., url: _Optional[str] = ..., image: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., picture: _Optional[bytes] = ..., fields: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    picture_url: str
+    def __init__(self, product_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., brand: _Optional[str] = ..., shop: _Optional[str] = ..., url: _Optional[str] = ..., image: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., picture: _Optional[bytes] = ..., fields: _Optional[_Mapping[str, str]] = ..., picture_url: _Optional[str] = ...) -> None: ...
 
 class Options(_message.Message):
     __slots__ = ("model", "top", "promise", "explain")

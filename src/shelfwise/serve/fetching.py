@@ -1,0 +1,173 @@
+"""Fetching pictures by their addresses: from the public internet alone, a bounded piece, in a bounded time.
+
+Each address has a connection of its own, to the very IP addresses that were checked (see `addresses`);
+nothing is kept between two: no cookies, no names, no connections. Proxies and passwords of the environment
+are not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import shelfwise
+from shelfwise.addresses import Lookup, Rules, Target, read, resolve, socket_factory
+from shelfwise.errors import AddressError, PictureError
+from shelfwise.serve.limits import LIMITS, Limits
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_REDIRECTS = 3
+_MOVED = frozenset([301, 302, 303, 307, 308])
+_CONNECTING, _SILENT = 3.0, 5.0  # seconds
+_PIECE = 64 * 2**10
+_HEADERS = {
+    "Accept": "image/jpeg, image/png, image/webp, image/gif, image/*;q=0.5",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"shelfwise/{shelfwise.__version__}",
+}
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """What is fetched.
+
+    rules: of addresses. limits: of the server. lookup: finds the IP addresses of a host; None: the system.
+    told: told of every IP address and port that a connection is made to.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    limits: Limits = field(default=LIMITS)
+    lookup: Lookup | None = None
+    told: Callable[[str, int], None] | None = None
+
+
+class Fetcher:
+    """Fetches pictures, so many at a time; made within an event loop or before it.
+
+    Parameters
+    ----------
+    options: see `FetchOptions`.
+
+    """
+
+    def __init__(self, options: FetchOptions) -> None:
+        self._options = options
+        self._places = asyncio.Semaphore(options.limits.fetches)
+
+    async def fetch(self, address: str) -> bytes:
+        """Return the bytes that lie at an address; who waits for a place waits beside the time limit.
+
+        Raises
+        ------
+        PictureError
+            With a code of `AddressError`.
+
+        """
+        seconds = self._options.limits.fetch_time
+        async with self._places:
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._follow(address)
+            except AddressError as error:
+                raise PictureError(error.code, str(error)) from error
+            except TimeoutError as error:
+                told = f"the picture was not there within {seconds:g} s. Send it itself"
+                raise PictureError("address_time", told) from error
+
+    async def _follow(self, address: str) -> bytes:
+        """Fetch an address and where it leads, each step checked like the first."""
+        for _ in range(_REDIRECTS + 1):
+            target = read(address, self._options.rules)
+            found = await self._get(target)
+            if isinstance(found, bytes):
+                return found
+            address = urljoin(target.url, found)
+        raise AddressError("address_redirects", f"the address leads on more than {_REDIRECTS} times")
+
+    async def _get(self, target: Target) -> bytes | str:
+        """What lies at a target: bytes, or the address that it leads on to."""
+        import aiohttp
+
+        options = self._options
+        addresses = await resolve(target, options.rules, options.lookup)
+        connector = aiohttp.TCPConnector(
+            resolver=_resolver(addresses), use_dns_cache=False, force_close=True, limit=1,
+            socket_factory=socket_factory(target, addresses, options.told),
+        )  # fmt: skip
+        session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
+            headers=_HEADERS, timeout=aiohttp.ClientTimeout(sock_connect=_CONNECTING, sock_read=_SILENT),
+        )  # fmt: skip
+        try:
+            async with session, session.get(_spelt(target), allow_redirects=False) as response:
+                if response.status in _MOVED and "Location" in response.headers:
+                    return response.headers["Location"]
+                if response.status != 200:
+                    told = f"the address answers with the status {response.status} and no picture"
+                    raise AddressError("address_status", told)
+                return await _body(response, options.limits.picture)
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            told = f"the picture could not be fetched ({type(error).__name__})"
+            raise AddressError("address_failed", told) from error
+
+
+async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body of a response, unpacked, as long as it is within the limit."""
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("identity", "", "gzip", "x-gzip", "deflate"):
+        told = f"the picture is packed ({coding[:20]}), and was asked for as it is"
+        raise AddressError("address_encoding", told)
+    if (response.content_length or 0) > limit:
+        raise _too_large(limit)
+    unpack = None if coding in ("identity", "") else zlib.decompressobj(47)  # gzip or zlib
+    body = bytearray()
+    async for piece in response.content.iter_chunked(_PIECE):
+        try:
+            body += piece if unpack is None else unpack.decompress(piece, limit + 1 - len(body))
+        except zlib.error as error:
+            raise AddressError("address_encoding", f"the picture is packed and damaged: {error}") from error
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def _too_large(limit: int) -> AddressError:
+    return AddressError("address_too_large", f"the picture has more than {limit:,} bytes. Save it smaller")
+
+
+def _spelt(target: Target) -> Any:  # noqa: ANN401 - a URL of yarl
+    """The target's address for the client, which is not to write it in yet another way."""
+    from yarl import URL
+
+    return URL(target.url, encoded=True)
+
+
+def _resolver(addresses: list[str]) -> aiohttp.abc.AbstractResolver:
+    """A resolver that knows these addresses of whatever host it is asked for."""
+    from aiohttp.abc import AbstractResolver, ResolveResult
+
+    class Pinned(AbstractResolver):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            return [
+                {
+                    "hostname": host, "host": one, "port": port, "proto": 0, "flags": socket.AI_NUMERICHOST,
+                    "family": socket.AF_INET6 if ":" in one else socket.AF_INET,
+                }
+                for one in addresses
+            ]  # fmt: skip
+
+        async def close(self) -> None:
+            pass
+
+    return Pinned()
