@@ -73,6 +73,29 @@ def saved(model, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def seeing(demo):
+    """A model that looks at the pictures of `demo` and reads titles; tests leave it as it is."""
+    from dataclasses import replace
+
+    from shelfwise.categorizer import Categorizer
+    from shelfwise.recipe import PicturesRecipe, Recipe
+
+    pictures = PicturesRecipe(folder=str(demo.images), learner="both", units=16, members=1)
+    model = Categorizer(Recipe(pictures=pictures, threads=1)).fit(demo.catalogue, split="split")
+    model.recipe = replace(model.recipe, pictures=replace(pictures, folder=""))
+    assert model.views_.dense
+    return model
+
+
+@pytest.fixture(scope="session")
+def saved_seeing(seeing, tmp_path_factory):
+    """The folder of `seeing`; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("seeing") / "model"
+    seeing.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def toys():
     """Ninety products of an easy shop: one word of the title names the shelf, the others say nothing."""
     kinds = [("Shoes > Boots", "boot"), ("Shoes > Sandals", "sandal"), ("Watches", "watch")]

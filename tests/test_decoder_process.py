@@ -57,7 +57,7 @@ def test_it_ends_with_its_input(process, begun):
 
 def test_its_own_clock_ends_it_where_nobody_else_does(process):
     ask(process, scan_bomb(2000, 2000), pixels=10**7)
-    assert process.wait(60) == -signal.SIGALRM
+    assert process.wait(60) == -signal.SIGPROF
 
 
 def test_it_outlives_the_signals_that_end_a_server(process):

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serve_shop import offline, png, rows, same
-from shelfwise.categorizer import Categorizer, load
+from shelfwise.categorizer import load
 from shelfwise.predictions import PredictOptions
-from shelfwise.recipe import PicturesRecipe, Recipe
 from shelfwise.serve.answerer import Answerer, Asked, Wish, _shortest
 from shelfwise.serve.limits import LIMITS, Limits
 
@@ -95,16 +94,6 @@ def test_one_bad_product_costs_itself_alone(model, answerer):
 
 
 # -- pictures ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def seeing(demo):
-    """A model that looks at pictures and reads titles."""
-    pictures = PicturesRecipe(folder=str(demo.images), learner="both", units=16, members=1)
-    model = Categorizer(Recipe(pictures=pictures, threads=1)).fit(demo.catalogue, split="split")
-    model.recipe = replace(model.recipe, pictures=replace(pictures, folder=""))
-    assert model.views_.dense
-    return model
 
 
 def test_pictures_are_answered_as_in_the_library(seeing, demo):

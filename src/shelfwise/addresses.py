@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from shelfwise.errors import AddressError, RecipeError
 
@@ -144,6 +144,15 @@ def read(address: str, rules: Rules) -> Target:
     return target
 
 
+def follow(target: Target, location: str, rules: Rules) -> Target:
+    """Take apart where a target leads on to, by itself or beside the target; AddressError as `read`."""
+    try:
+        address = urljoin(target.url, location)
+    except ValueError as error:
+        raise _refused(f"it leads on to what cannot be read ({error})") from error
+    return read(address, rules)
+
+
 async def resolve(target: Target, rules: Rules, lookup: Lookup | None = None) -> list[str]:
     """Return the IP addresses of a target's host; one that may not be asked spoils them all.
 
@@ -247,6 +256,8 @@ def _trusted(given: str) -> tuple[str, int | None]:
     if given.count(":") > 1 and not given.startswith("["):
         name, port = f"[{given}]", ""
     try:
+        if ":" in name and not name.startswith("["):
+            raise _refused("its host is no name of a host")
         host = _host(name)
         number = int(port) if port else None
     except AddressError as error:

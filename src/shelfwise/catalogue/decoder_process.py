@@ -28,14 +28,14 @@ TOLD = struct.Struct("<BIIQ")
 """What came of it: `PIXELS` or `REFUSED`, width, height, bytes that follow."""
 PIXELS, REFUSED = 1, 2
 READY = b"\x06"
-SPARE = 1.0
-"""Seconds that the process lets pass beyond its limit, for the one that asks to kill it first."""
+PATIENCE = 4
+"""How many times its limit in processor time a picture may take by the clock, on a machine that is busy."""
 
 _DIE_WITH_PARENT, _NO_NEW_PRIVILEGES = 1, 38  # numbers of Linux's prctl
 
 
 def main() -> None:
-    """Decode until the input ends; arguments: bytes of memory, seconds a picture, the parent's process id."""
+    """Decode until the input ends; arguments: memory in bytes, seconds a picture, the parent's process id."""
     memory, seconds, parent = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     source, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
@@ -58,7 +58,7 @@ def _serve_one(source: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
     data = source.read(length)
     if len(data) < length:
         return False
-    _alarm(seconds + SPARE)
+    _alarm(seconds)
     try:
         image = decode(data, NAME, Limits(pixels, size), None if hint < 0 else hint)
         told, body = (PIXELS, *image.size), image.tobytes()
@@ -75,9 +75,10 @@ def _serve_one(source: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
 
 
 def _alarm(seconds: float) -> None:
-    """End the process after so many seconds, whatever it is doing; 0: not any more."""
+    """End the process after so many seconds of work, whatever it is doing; 0: not any more."""
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, (PATIENCE + 1) * seconds)  # who asks gives up before
 
 
 def _confine(memory: int) -> None:

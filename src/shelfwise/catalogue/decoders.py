@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from shelfwise.catalogue.decoder_process import ASK, NAME, PIXELS, READY, REFUSED, SPARE, TOLD
+from shelfwise.catalogue.decoder_process import ASK, NAME, PATIENCE, PIXELS, READY, REFUSED, TOLD
 from shelfwise.catalogue.decoding import LIMITS, Limits
 from shelfwise.errors import PictureError
 
@@ -37,6 +38,7 @@ CODES = frozenset(
 )  # fmt: skip
 """What a process may say of a picture; that it was late or died is said of the process (`_failure`)."""
 
+_CLOCKS = {int(getattr(signal, name)) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)}
 _MODULE = "shelfwise.catalogue.decoder_process"
 _STARTING = 60.0  # seconds; on a machine that is busy with other things
 _PIPE = 2**20  # bytes: pixels pass in few pieces
@@ -54,8 +56,9 @@ def memory_for(pixels: int) -> int:
 class DecoderOptions:
     """How pictures are decoded.
 
-    workers: processes, each about 40 MB while it has little to do. seconds: for one picture. memory: bytes of
-    address space of one process. pictures: after which a process is replaced, whatever it kept.
+    workers: processes, each about 40 MB while it has little to do. seconds: of work for one picture, four
+    times as many by the clock. memory: bytes of address space of one process. pictures: after which a
+    process is replaced, whatever it kept.
     """
 
     workers: int = 2
@@ -218,7 +221,7 @@ class _Process:
         """Decode one picture; after any trouble but a refusal it is `broken`."""
         self._left -= 1
         self.broken = True  # until the answer is whole
-        with self._within(self._options.seconds):
+        with self._within(PATIENCE * self._options.seconds):
             found = self._ask(data, limits, size_hint)
         if found is None:
             raise self._failure(shown)
@@ -262,9 +265,9 @@ class _Process:
 
     def _failure(self, shown: str) -> PictureError:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(SPARE)  # it may be on its way
+            self._process.wait(1)  # it may be on its way
         code = self._process.returncode
-        if self._late:
+        if self._late or (code is not None and -code in _CLOCKS):
             told = f"{shown} takes longer than {self._options.seconds:g} s to decode. Save it anew"
             return PictureError("decoder_time", told)
         how = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit code {code})"

@@ -13,10 +13,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
 
 import shelfwise
-from shelfwise.addresses import Lookup, Rules, Target, read, resolve, socket_factory
+from shelfwise.addresses import Lookup, Rules, Target, follow, read, resolve, socket_factory
 from shelfwise.errors import AddressError, PictureError
 from shelfwise.serve.limits import LIMITS, Limits
 
@@ -83,12 +82,12 @@ class Fetcher:
 
     async def _follow(self, address: str) -> bytes:
         """Fetch an address and where it leads, each step checked like the first."""
+        target = read(address, self._options.rules)
         for _ in range(_REDIRECTS + 1):
-            target = read(address, self._options.rules)
             found = await self._get(target)
             if isinstance(found, bytes):
                 return found
-            address = urljoin(target.url, found)
+            target = follow(target, found, self._options.rules)
         raise AddressError("address_redirects", f"the address leads on more than {_REDIRECTS} times")
 
     async def _get(self, target: Target) -> bytes | str:

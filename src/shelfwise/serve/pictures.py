@@ -71,6 +71,7 @@ class Pictures:
         if offer.picture is not None:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._threads, answerer.looker.take, offer)
+        if offer.picture is not None or offer.note is not None:
             self._metrics.picture("used" if offer.note is None else offer.note[0])
 
     async def _fetch(self, offer: Offer, usual: bool) -> None:
@@ -83,7 +84,6 @@ class Pictures:
             offer.picture = await self._fetcher.fetch(offer.address)
         except PictureError as error:
             offer.note = error.code, str(error)
-            self._metrics.picture(error.code)
 
     def close(self) -> None:
         """End the threads; what waits is not looked at any more."""

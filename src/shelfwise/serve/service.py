@@ -90,7 +90,7 @@ class Service:
         ignored: set[str] = set()
         intake = loaded.answerer.intake
         offers = [intake.read(product, ignored) for product in products]
-        pictures = [offer for offer in offers if offer.picture is not None or offer.address is not None]
+        pictures = [offer for offer in offers if offer.picture or offer.address or offer.note]
         if pictures:
             with part("pictures", pictures=len(pictures)):
                 await self._pictures.look(loaded.answerer, pictures, deadline)
