@@ -174,11 +174,13 @@ def speeds(model: Path, count: int) -> dict:
                     times.append(time.perf_counter() - started)
             found["milliseconds"][side] = [1000 * float(np.median(times)) for times in (here, there)]
     requests = [sent(saved(photo(rng, 300, 300), "JPEG")) for _ in range(count)]
-    with serving(model, "--watch", "0") as server, server.client() as http, ThreadPoolExecutor(16) as pool:
+    settings = ("--watch", "0", "--max-delay", "60")
+    with serving(model, *settings) as server, server.client() as http, ThreadPoolExecutor(16) as pool:
 
         def ask(product: dict) -> str:
-            answer = http.post("/v1/predict", json={"products": product}).json()
-            return answer["predictions"][0].get("code", "used")
+            answer = http.post("/v1/predict", json={"products": product})
+            assert answer.status_code == 200, answer.text
+            return answer.json()["predictions"][0].get("code", "used")
 
         list(pool.map(ask, requests[:50]))
         started = time.perf_counter()
