@@ -104,7 +104,7 @@ def attacked(model: Path, count: int) -> dict:
     assert len(outcomes) == count
     assert {one[0] for one in outcomes} == {"ok"}, "text was not answered"
     assert ended == 0, f"the server ended with {ended}"
-    counts = Counter(one[1] or "used" for one in outcomes)
+    counts = Counter(one[1] or "no code: used" for one in outcomes)
     return {"pictures": count, "outcomes": dict(counts.most_common()), "seconds": seconds,
             "memory before": before, "memory after": after, "workers": workers}  # fmt: skip
 
@@ -209,7 +209,7 @@ product a request)."""
 
 def told(attack: dict, addresses: dict, speed: dict) -> str:
     """The result in words and tables."""
-    rows = [(f"`{code}`", f"{count:,}") for code, count in attack["outcomes"].items()]
+    rows = [(code, f"{count:,}") for code, count in attack["outcomes"].items()]
     listed = speed["milliseconds"].items()
     times = [(f"{side} x {side}", *(f"{value:.1f}" for value in pair)) for side, pair in listed]
     return TEXT.format(

@@ -152,7 +152,7 @@ def monsters(rng):
         "png one row": png_of(30_000_000, 1, zlib.compress(bytes(9))), "frames": frame_bomb(400),
         "texts": chunk_bomb(300), "large text": chunk_bomb(1, 100 << 20), "profile": profile_bomb(100 << 20),
         "interlaced": png_of(6000, 6000, zlib.compress(bytes(1 << 20)), interlace=1),
-        "scans": scan_bomb(2000, 300),
+        "scans": scan_bomb(2000, 3000),
         "tiff loop": tiff_of([(256, 4, 1, 9), (257, 4, 1, 9)]),
         "tiff strips": tiff_of(
             [(256, 4, 1, 6000), (257, 4, 1, 6000), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),

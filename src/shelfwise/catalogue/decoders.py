@@ -40,6 +40,7 @@ CODES = frozenset(
 
 _CLOCKS = {int(getattr(signal, name)) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)}
 _MODULE = "shelfwise.catalogue.decoder_process"
+_ENDING = "no more pictures are decoded: whoever decodes them ends"
 _STARTING = 60.0  # seconds; on a machine that is busy with other things
 _PIPE = 2**20  # bytes: pixels pass in few pieces
 _MESSAGE = 4096  # bytes that a reason has at most
@@ -153,14 +154,15 @@ class Decoders:
         try:
             return self._starter.submit(self._make).result()
         except RuntimeError as error:
-            raise PictureError("decoder_missing", "no more pictures are decoded: the end is near") from error
+            raise PictureError("decoder_missing", _ENDING) from error
 
     def _make(self) -> _Process:
         worker = _Process(self.options)
         self._running.add(worker)
-        if self._closed:
-            worker.end()
         try:
+            if self._closed:  # meanwhile
+                worker.end()
+                raise PictureError("decoder_missing", _ENDING)
             worker.wait_until_ready()
         except PictureError:
             self._running.discard(worker)
@@ -211,7 +213,10 @@ class _Process:
     def wait_until_ready(self) -> None:
         """Wait until it has loaded its decoders."""
         with self._within(_STARTING):
-            said = self._out.read(len(READY))
+            try:
+                said = self._out.read(len(READY))
+            except ValueError:  # closed meanwhile
+                said = b""
         if said != READY:
             self.end()
             told = f"the process for decoding ended before it began (exit code {self._process.returncode})"
