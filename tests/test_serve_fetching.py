@@ -24,7 +24,7 @@ def host():
 
 def fetch(address, host=None, **settings):
     """Bytes or a code, from hosts that are trusted."""
-    limits = Limits(**{"picture": 100_000, "fetch_time": 1.0} | settings.pop("limits", {}))
+    limits = Limits(**{"picture": 100_000, "fetch_time": 2.0} | settings.pop("limits", {}))
     rules = settings.pop("rules", None) or Rules(hosts=(f"127.0.0.1:{host.port}",))
 
     async def ask():

@@ -57,6 +57,8 @@ class Fetcher:
     """
 
     def __init__(self, options: FetchOptions) -> None:
+        import aiohttp  # noqa: F401 - now, and not in the time of the first picture
+
         self._options = options
         self._places = asyncio.Semaphore(options.limits.fetches)
 
