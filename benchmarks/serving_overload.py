@@ -1,4 +1,4 @@
-"""What five times too many requests do to `shelfwise serve`, over HTTP and over gRPC.
+"""What five times too many requests do to `shelfwise serve`: single ones and lists over HTTP, and gRPC.
 
     python benchmarks/serving_overload.py [--seconds 60] [--times 5] [--model FOLDER]
 
@@ -27,6 +27,7 @@ from load import Traffic, Watch, milliseconds
 USUAL, CALM = 0.8, 0.2
 USUAL_SECONDS, CALM_SECONDS = 20.0, 15.0
 FULL = 60.0
+LIST = 32
 CANCELLED = 1
 """What gRPC's own core says where it refuses a call before the server has seen it."""
 BARS = {
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=FULL, help="of overload")
     parser.add_argument("--times", type=float, default=5.0, help="the peak")
     parser.add_argument("--model", type=Path, help="folder of a model; one is trained on instacart otherwise")
-    parser.add_argument("--doors", default="http,grpc")
+    parser.add_argument("--doors", default="http,lists,grpc", help="lists: of 32 products, over HTTP")
     parser.add_argument("--connections", type=int, default=1000, help="of HTTP, at most; gRPC has 32")
     parser.add_argument("--serve", default="", help="more options of `shelfwise serve`")
     asked = parser.parse_args()
@@ -65,11 +66,10 @@ def main() -> None:
         record.store("serving_overload", result, text)
 
 
-def overload(door: str, model: Path, titles: list[str], asked: argparse.Namespace) -> dict[str, Any]:
-    """One door of a fresh server through all stretches."""
-    requests = load.over_grpc(titles)
-    if door == "http":
-        requests = load.over_http([{"products": {"title": title}} for title in titles])
+def overload(way: str, model: Path, titles: list[str], asked: argparse.Namespace) -> dict[str, Any]:
+    """One way of asking a fresh server through all stretches."""
+    door = "http" if way == "lists" else way
+    requests = asking(way, titles)
     short = min(1.0, asked.seconds / FULL)
     usual, calm = max(5.0, USUAL_SECONDS * short), max(5.0, CALM_SECONDS * short)
     with load.served(model, *asked.serve.split()) as server:
@@ -85,12 +85,22 @@ def overload(door: str, model: Path, titles: list[str], asked: argparse.Namespac
         used = server.cpu_seconds() - used
         inside = refusals_inside(door, before, server.metrics())
     about = {
-        "door": door, "times": asked.times, "peak": round(peak, 1), "connections": connections,
+        "way": way, "door": door, "times": asked.times, "peak": round(peak, 1), "connections": connections,
         "seconds": {"usual": usual, "overload": asked.seconds, "calm": calm},
         "cpu_seconds": {"server": round(used, 1), "generator": round(traffic.cpu_seconds, 1)},
         "refusals_inside_ms": inside,
     }  # fmt: skip
     return about | judged(traffic, watch, about)
+
+
+def asking(way: str, titles: list[str]) -> Any:  # noqa: ANN401 - as `load` has it
+    """The requests of one way of asking."""
+    if way == "grpc":
+        return load.over_grpc(titles)
+    if way == "http":
+        return load.over_http([{"products": {"title": title}} for title in titles])
+    lists = [titles[start : start + LIST] for start in range(0, len(titles) - LIST + 1, LIST)]
+    return load.over_http([{"products": [{"title": title} for title in some]} for some in lists])
 
 
 def judged(traffic: Traffic, watch: Watch, about: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +191,7 @@ def _refusal_buckets(door: str, page: str) -> dict[float, float]:
 
 def in_markdown(result: dict[str, Any]) -> str:
     """Tables of the figures and of the bars, and where they were measured."""
-    doors = {"http": "HTTP", "grpc": "gRPC"}
+    ways = {"http": "HTTP, single products", "lists": "HTTP, lists of 32", "grpc": "gRPC, single products"}
     runs = result["runs"]
     lines: list[list[str]] = [[name] for name in (
         "answers a second, 32 clients", "accepted at 80 %: p50 / p99", "accepted in overload: p50 / p99",
@@ -204,9 +214,9 @@ def in_markdown(result: dict[str, Any]) -> str:
         for name, bar in BARS.items()
     ]
     times, seconds = runs[0]["times"], runs[0]["seconds"]["overload"]
-    head = [f"{times:g} times the peak for {seconds:g} s", *(doors[run["door"]] for run in runs)]
+    head = [f"{times:g} times the peak for {seconds:g} s", *(ways[run["way"]] for run in runs)]
     outcomes = "; ".join(
-        f"{doors[run['door']]} "
+        f"{ways[run['way']]}: "
         + ", ".join(f"{name}: {count:,}" for name, count in run["overload"]["outcomes"].items())
         for run in runs
     )
