@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,13 @@ def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             part,
             0.5,
             "Seconds that a request may have to wait; longer is refused at once.",
+        ),
+        (
+            "--steady-delay",
+            "steady",
+            part,
+            0.05,
+            "The same once there has been a queue for a while.",
         ),
         ("--batch", "batch", whole, 64, "Products that go through the model together."),
         ("--wait", "wait", part, 0.005, "Seconds that a busy server lets a small batch wait for company."),
@@ -104,6 +112,10 @@ def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     "--picture-ports", metavar="N", type=click.IntRange(1, 65535), multiple=True, default=(80, 443),
     show_default=True, help="Port to fetch pictures from; may be given several times.",
 )  # fmt: skip
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Processes that answer on the same ports.",
+)  # fmt: skip
 @_limits()
 @options.threads()
 @click.option(
@@ -123,6 +135,7 @@ def serve(
     picture_urls: bool,
     picture_hosts: tuple[str, ...],
     picture_ports: tuple[int, ...],
+    workers: int,
     threads: int | None,
     log_requests: bool,
     as_json: bool,
@@ -152,15 +165,19 @@ def serve(
     places = _named(models)
     _warn(chosen)
 
-    def make() -> Service:
-        log_to_stderr()
-        return _service(places, chosen, rules, corrections, threads or 0)
+    make = partial(_service, places, chosen, rules, corrections, threads or 0)
 
-    server.run(
-        make,
-        chosen,
-        lambda addresses: _tell(places, addresses, as_json),
-    )
+    def told(addresses: Addresses) -> None:
+        _tell(places, addresses, as_json)
+
+    if workers == 1:
+        server.run(make, chosen, told)
+        return
+    from shelfwise.serve.workers import run_workers
+
+    log_to_stderr()
+    if code := run_workers(workers, make, chosen, told):
+        raise SystemExit(code)
 
 
 def _service(
@@ -170,14 +187,19 @@ def _service(
     corrections: Path | None,
     threads: int,
 ) -> Service:
-    """The service of models, loaded. rules: of addresses of pictures, None where none is fetched."""
+    """The service of models, loaded, in the process that serves them.
+
+    rules: of addresses of pictures, None where none is fetched.
+    """
     from shelfwise.serve.corrections import Journal
     from shelfwise.serve.fetching import Fetcher, FetchOptions
+    from shelfwise.serve.logs import log_to_stderr
     from shelfwise.serve.metrics import Metrics
     from shelfwise.serve.models import Models
     from shelfwise.serve.service import Service
     from shelfwise.serve.tracing import open_tracing
 
+    log_to_stderr()
     tracing = open_tracing(chosen.trace)
     journal = None if corrections is None else Journal(corrections)
     models = Models(places, chosen.limits, journal, threads)

@@ -51,12 +51,13 @@ class Wish:
     explain: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """The products of one request."""
+    """The products of one request. corrected: how many corrections its answer knows of, set with it."""
 
     offers: Sequence[Offer]
     wish: Wish
+    corrected: int = 0
 
 
 class Answerer:
@@ -97,6 +98,8 @@ class Answerer:
         self._kept = tuple(name for name in _KEPT if name in needed)
         self._tops: tuple[Taxonomy | None, dict[str, str]] = (None, {})
         self._batches = 0
+        self.corrections_made = 0
+        """Products that were corrected at run time."""
         self.words_known = self.words_seen = 0
         """Words of the titles of every tenth batch that the model learned from, and all of them."""
 
@@ -126,6 +129,8 @@ class Answerer:
         self._folder.known = {data: look for data, look in looks if data is not None and look is not None}
         products = self._products([one for _, _, one in good], [i for _, i, _ in good])
         witnesses = Witnesses(self.model.decision_.fusion, self.model.corrections_)
+        for request in asked:
+            request.corrected = self.corrections_made
         step = block_rows(len(witnesses.corrections.taxonomy.labels))
         for start in range(0, len(good), step):
             part = _Block.of(products if len(good) <= step else products[start : start + step], witnesses)
@@ -143,9 +148,9 @@ class Answerer:
         products = self._products(offers, list(range(len(offers))))
         return changes.correct(now, products, list(categories), new_shelves)[0]
 
-    def take(self, corrections: Corrections) -> None:
-        """Answer with these corrections from now on."""
-        self.model.corrections_ = corrections
+    def take(self, corrections: Corrections, count: int) -> None:
+        """Answer with these corrections from now on; `count`: products corrected at run time in all."""
+        self.model.corrections_, self.corrections_made = corrections, count
         self.answer([Asked([Offer(product_id="0")], Wish())])  # what is made at the first use is made now
 
     def _count_words(self, products: pl.DataFrame) -> None:

@@ -45,7 +45,20 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def decode(data: bytes | str, kind: type[_T]) -> _T:
+def seconds_of(said: str | None) -> float | None:
+    """Seconds that a caller will wait by the header X-Timeout-Seconds; RefusedError where it holds none."""
+    if said is None:
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 1e6:
+        raise invalid("timeout", f"X-Timeout-Seconds is a number of seconds; got {said[:40]!r}")
+    return seconds
+
+
+def decode(data: bytes | bytearray | str, kind: type[_T]) -> _T:
     """Return JSON by type; RefusedError says what is wrong in it."""
     decoder = _decoders.get(kind)
     if decoder is None:

@@ -14,8 +14,8 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -30,12 +30,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = [
+HEADERS = [
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
+"""What every answer has among its headers."""
 OPEN = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"})
 """Paths that are answered without a token, for probes."""
 
@@ -75,7 +76,7 @@ class Guard:
         exchange = _Exchange(scope, send, self._service.ready)
         entered = False
         try:
-            self._check(scope, exchange)
+            self.check(scope["method"], scope["path"], exchange.headers)
             if scope["method"] == "POST":
                 self._service.enter()
                 entered = True
@@ -86,22 +87,21 @@ class Guard:
         finally:
             if entered:
                 self._service.leave()
-            self._told(exchange)
+            self.told(exchange, exchange.status)
 
-    def _check(self, scope: Scope, exchange: _Exchange) -> None:
-        """Raise RefusedError where the headers say enough."""
-        headers = exchange.headers
-        if self._token is not None and scope["path"] not in OPEN and not self._knows(headers):
+    def check(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
+        """Raise RefusedError where the headers say enough; their names are in small letters."""
+        if self._token is not None and path not in OPEN and not self._knows(headers):
             raise RefusedError("token", "token", "send the server's token: Authorization: Bearer TOKEN")
-        if scope["method"] != "POST":
+        if method != "POST":
             return
         if headers.get(b"sec-fetch-site") in _FOREIGN:
             raise RefusedError("forbidden", "origin", "another web page asked; only pages of this server may")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length[:20]) > self._service.limits.body:
-            raise _too_large(self._service.limits.body)
+            raise too_large(self._service.limits.body)
 
-    def _knows(self, headers: dict[bytes, bytes]) -> bool:
+    def _knows(self, headers: Mapping[bytes, bytes]) -> bool:
         assert self._token is not None
         kind, _, given = headers.get(b"authorization", b"").partition(b" ")
         given = given.strip()
@@ -121,23 +121,30 @@ class Guard:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > most:
-                raise _too_large(most)
+                raise too_large(most)
             return message
 
         return limited
 
-    def _told(self, exchange: _Exchange) -> None:
+    def told(self, exchange: About, status: int) -> None:
+        """Count a request that ended with a status, 0: nobody was there any more; and write it down."""
         seconds = time.perf_counter() - exchange.begun
-        metrics = self._service.metrics
-        metrics.request("http", str(exchange.status or "gone"), seconds)
-        if self._log_all or exchange.status in _FAILED:
+        self._service.metrics.request("http", str(status or "gone"), seconds)
+        if self._log_all or status in _FAILED:
             about = {
                 "request_id": exchange.id, "method": exchange.method, "path": exchange.path,
-                "status": exchange.status, "ms": round(seconds * 1000, 2),
+                "status": status, "ms": round(seconds * 1000, 2),
             }  # fmt: skip
-            _LOG.log(
-                logging.ERROR if exchange.status == 500 else logging.INFO, "request", extra={"about": about}
-            )
+            _LOG.log(logging.ERROR if status == 500 else logging.INFO, "request", extra={"about": about})
+
+
+class About(Protocol):
+    """What is told of a request; begun: by `time.perf_counter`."""
+
+    id: str
+    method: str
+    path: str
+    begun: float
 
 
 class _Exchange:
@@ -145,8 +152,7 @@ class _Exchange:
 
     def __init__(self, scope: Scope, send: Send, ready: bool) -> None:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        given = self.headers.get(b"x-request-id", b"").decode("latin-1")
-        self.id = given if _ID(given) else f"{_RUN}-{next(_NUMBERS)}"
+        self.id = name_request(self.headers)
         scope["shelfwise.request_id"] = self.id
         self.method, self.path, self.status = scope["method"], scope["path"], 0
         self.begun = time.perf_counter()
@@ -156,7 +162,7 @@ class _Exchange:
         """Send a part of the answer; its first one gets the headers of every answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = [*_HEADERS, (b"x-request-id", self.id.encode())]
+            own = [*HEADERS, (b"x-request-id", self.id.encode())]
             if not self._ready:  # the server ends: the next request belongs elsewhere
                 own.append((b"connection", b"close"))
             given = list(message.get("headers", []))
@@ -165,14 +171,23 @@ class _Exchange:
         await self._send(message)
 
 
-def _too_large(most: int) -> RefusedError:
+def name_request(headers: Mapping[bytes, bytes]) -> str:
+    """The id of a request: its own where it brings a sound one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _ID(name := given.decode("latin-1")):
+        return name
+    return f"{_RUN}-{next(_NUMBERS)}"
+
+
+def too_large(most: int) -> RefusedError:
+    """The refusal of a body with too many bytes."""
     return RefusedError("too_large", "too_large", f"the request is larger than {most:,} bytes")
 
 
 async def refuse(send: Send, error: RefusedError) -> None:
     """Answer with a refusal."""
     body, headers = refusal_body(error), [(b"content-type", b"application/json")]
-    headers += [(b"content-length", str(len(body)).encode()), *_extra(error)]
+    headers += [(b"content-length", str(len(body)).encode()), *headers_of(error)]
     await send({"type": "http.response.start", "status": HTTP_STATUS[error.kind], "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -182,11 +197,11 @@ def refusal_body(error: RefusedError) -> bytes:
     return msgspec.json.encode({"error": {"code": error.code, "message": str(error)}})
 
 
-def _extra(error: RefusedError) -> Iterable[tuple[bytes, bytes]]:
+def headers_of(error: RefusedError) -> Iterable[tuple[bytes, bytes]]:
+    """What the headers say of a refusal."""
     if error.retry_after is not None:
         yield b"retry-after", str(error.seconds).encode()
     if error.kind == "token":
         yield b"www-authenticate", b'Bearer realm="shelfwise", Basic realm="shelfwise"'
-    # The rest of a body is not worth reading; and whoever comes again to a busy server may reach another one.
-    if error.kind in ("too_large", "busy"):
+    if error.kind == "too_large":  # the rest of the body is not worth reading
         yield b"connection", b"close"

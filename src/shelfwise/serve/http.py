@@ -126,7 +126,9 @@ class _Routes:
             raise RefusedError("forbidden", "admin_off", "models are not reloaded from here (--admin)")
         if bodies.content_type(request) != _JSON:  # what another page cannot send without being asked
             raise RefusedError("media_type", "content_type", "send JSON (Content-Type: application/json)")
-        versions: list[ModelName] = await self._service.models.reload(request.path_params["name"])
+        name = request.path_params["name"]
+        versions: list[ModelName] = await self._service.models.reload(name)
+        self._service.tell_others(name)
         return as_json({"model": versions[0]})
 
     # -- looking ---------------------------------------------------------------------------------------------
@@ -194,18 +196,7 @@ class _Routes:
 
 def _timeout(request: Request) -> float | None:
     """Seconds that the caller will wait, where the header X-Timeout-Seconds says so."""
-    said = request.headers.get("x-timeout-seconds")
-    if said is None:
-        return None
-    try:
-        seconds = float(said)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < 1e6:
-        raise RefusedError(
-            "invalid", "timeout", f"X-Timeout-Seconds is a number of seconds; got {said[:40]!r}"
-        )
-    return seconds
+    return bodies.seconds_of(request.headers.get("x-timeout-seconds"))
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result:

@@ -37,6 +37,8 @@ class Limits:
         Products that wait for the model; a request that would make it more is refused at once.
     delay
         Seconds that a request may have to wait, by what the model did lately; longer is refused at once.
+    steady
+        The same once requests have been waiting for a tenth of a second on end, which is no burst any more.
     batch
         Products that go through the model together.
     wait
@@ -60,6 +62,7 @@ class Limits:
     concurrency: int = 512
     queue: int = 4096
     delay: float = 0.5
+    steady: float = 0.05
     batch: int = 64
     wait: float = 0.005
     timeout: float = 30.0

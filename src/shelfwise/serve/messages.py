@@ -34,7 +34,7 @@ class PredictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [self.products] if isinstance(self.products, dict) else self.products
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A category that a product may belong to."""
 
     category: str

@@ -39,7 +39,7 @@ _VERSION = 16  # signs of the fingerprint
 
 @dataclass(eq=False)
 class Loaded:
-    """A model that can be asked. fingerprint: of its folder; corrected: products corrected since."""
+    """A model that can be asked. fingerprint: of its folder."""
 
     name: str
     where: str
@@ -47,7 +47,6 @@ class Loaded:
     fingerprint: str
     answerer: Answerer
     stamp: tuple[int, ...]
-    corrected: int = 0
     loaded_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     _promises: dict[float, Thresholds | PromiseError] = field(default_factory=dict)
 
@@ -55,8 +54,12 @@ class Loaded:
 
     @property
     def named(self) -> ModelName:
-        """Name and version, for answers; corrections make another version."""
-        return ModelName(self.name, self.fingerprint + (f"+{self.corrected}" if self.corrected else ""))
+        """Name and version of what answers now."""
+        return self.named_after(self.answerer.corrections_made)
+
+    def named_after(self, corrected: int) -> ModelName:
+        """Name and version with so many corrections; each makes another version."""
+        return ModelName(self.name, self.fingerprint + (f"+{corrected}" if corrected else ""))
 
     def thresholds(self, promise: float | None) -> Thresholds | None:
         """Confidences that keep a promise.
@@ -216,23 +219,32 @@ class Models:
                 "forbidden", "corrections_off", "this server takes no corrections (--corrections FILE)"
             )
         loaded = self.get(name)
-        with self._lock:
+        with self._lock, self.journal.alone():
+            self._replay(loaded)  # what other processes took
             corrections = _corrected(loaded, wanted)
             try:
                 self.journal.append(wanted)
             except OSError as error:
                 told = f"the corrections could not be kept: {error.strerror or error}"
                 raise RefusedError("unavailable", "disk", told, 5.0) from error
-            loaded.answerer.take(corrections)
-            loaded.corrected += len(wanted)
+            loaded.answerer.take(corrections, loaded.answerer.corrections_made + len(wanted))
         return loaded
+
+    def catch_up(self) -> None:
+        """Make the corrections that other processes took; called in the thread of the model."""
+        if self.journal is None:
+            return
+        with self._lock:
+            self.journal.read_on()
+            for loaded in self._loaded.values():
+                self._replay(loaded)
 
     def _replay(self, loaded: Loaded) -> None:
         """Make the corrections of the journal that the model does not have yet."""
-        missing = self.journal.of(loaded.name)[loaded.corrected :] if self.journal is not None else []
+        done = loaded.answerer.corrections_made
+        missing = self.journal.of(loaded.name)[done:] if self.journal is not None else []
         if missing:
-            loaded.answerer.take(_corrected(loaded, missing))
-            loaded.corrected += len(missing)
+            loaded.answerer.take(_corrected(loaded, missing), done + len(missing))
 
     # -- loading ---------------------------------------------------------------------------------------------
 

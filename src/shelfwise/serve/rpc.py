@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import msgspec
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from msgspec import UNSET
 
-from shelfwise.serve.messages import Prediction, PredictRequest
+from shelfwise.serve.messages import PredictRequest
 from shelfwise.serve.proto.inference import grpc_predict_v2_pb2
 from shelfwise.serve.proto.shelfwise.v1 import categorizer_pb2 as pb
 from shelfwise.serve.refusal import GRPC_STATUS, RefusedError, invalid
 from shelfwise.serve.service import Service
+from shelfwise.serve.wire import write_answer
 
 _LOG = logging.getLogger("shelfwise.serve.grpc")
 _WINDOW = 32
@@ -35,12 +34,13 @@ _Method = Callable[[Any, _Context], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class RpcOptions:
-    """How the door is kept. tls: private key and certificates in PEM."""
+    """How the door is kept. tls: private key and certificates (PEM). shared: others listen there too."""
 
     host: str = "127.0.0.1"
     port: int = 0
     token: str | None = None
     tls: tuple[bytes, bytes] | None = None
+    shared: bool = False
 
 
 class RpcDoor:
@@ -61,7 +61,7 @@ class RpcDoor:
         settings = [
             ("grpc.max_receive_message_length", most),
             ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(options.shared)),
             ("grpc.max_metadata_size", 16_384),
         ]
         interceptors: list[Any] = [] if service.tracing is None else [service.tracing.interceptor()]
@@ -126,7 +126,10 @@ async def _unauthenticated(request: object, context: _Context) -> None:
 
 
 def unary(service: Service, work: _Method, request: Any, response: Any) -> Any:  # noqa: ANN401 - types of protobuf
-    """Return the handler of a method with one request and one response, with its refusals."""
+    """Return the handler of a method with one request and one response, with its refusals.
+
+    `request`, `response`: their types; None for a response that is bytes already.
+    """
 
     async def answer(message: Any, context: _Context) -> Any:  # noqa: ANN401
         begun, status, entered = time.perf_counter(), "OK", False
@@ -152,7 +155,8 @@ def unary(service: Service, work: _Method, request: Any, response: Any) -> Any: 
                 service.leave()
             service.metrics.request("grpc", status, time.perf_counter() - begun)
 
-    return grpc.unary_unary_rpc_method_handler(answer, request.FromString, response.SerializeToString)
+    write = None if response is None else response.SerializeToString
+    return grpc.unary_unary_rpc_method_handler(answer, request.FromString, write)
 
 
 async def refuse(context: _Context, error: RefusedError) -> None:
@@ -173,41 +177,29 @@ class _Methods:
         """The methods by name."""
         service = self._service
         stream = grpc.stream_stream_rpc_method_handler(
-            self.predict_stream,
-            pb.PredictStreamRequest.FromString,
-            pb.PredictStreamResponse.SerializeToString,
+            self.predict_stream, pb.PredictStreamRequest.FromString, None
         )
         listed = {
-            "Predict": unary(service, self.predict, pb.PredictRequest, pb.PredictResponse),
-            "PredictBatch": unary(
-                service, self.predict_batch, pb.PredictBatchRequest, pb.PredictBatchResponse
-            ),
+            "Predict": unary(service, self.predict, pb.PredictRequest, None),
+            "PredictBatch": unary(service, self.predict_batch, pb.PredictBatchRequest, None),
             "PredictStream": stream,
             "ListModels": unary(service, self.list_models, pb.ListModelsRequest, pb.ListModelsResponse),
         }
         return grpc.method_handlers_generic_handler(_SERVICES[0], listed)
 
-    async def predict(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
+    async def predict(self, message: Any, context: _Context) -> bytes:  # noqa: ANN401
         """Predict one product."""
-        asked = to_request([message.product], message.options)
-        answer = await self._service.predict(asked, context.time_remaining())
-        return pb.PredictResponse(
-            model=pb.Model(name=answer.model.name, version=answer.model.version),
-            prediction=to_message(answer.predictions[0]), ignored=answer.ignored or (),
-        )  # fmt: skip
+        asked = to_request([message.product], message)
+        return write_answer(await self._service.predict(asked, context.time_remaining()))
 
-    async def predict_batch(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
+    async def predict_batch(self, message: Any, context: _Context) -> bytes:  # noqa: ANN401
         """Predict a list of products."""
-        asked = to_request(message.products, message.options)
-        answer = await self._service.predict(asked, context.time_remaining())
-        return pb.PredictBatchResponse(
-            model=pb.Model(name=answer.model.name, version=answer.model.version),
-            predictions=[to_message(one) for one in answer.predictions], ignored=answer.ignored or (),
-        )  # fmt: skip
+        asked = to_request(message.products, message)
+        return write_answer(await self._service.predict(asked, context.time_remaining()))
 
-    async def predict_stream(self, messages: AsyncIterator[Any], context: _Context) -> AsyncIterator[Any]:
+    async def predict_stream(self, messages: AsyncIterator[Any], context: _Context) -> AsyncIterator[bytes]:
         """Answer products in their order; a window of them is under way, for more the sender waits."""
-        window: deque[asyncio.Task[Any]] = deque()
+        window: deque[asyncio.Task[bytes]] = deque()
         try:
             self._service.enter()
         except RefusedError as error:
@@ -230,22 +222,17 @@ class _Methods:
             self._service.leave()
             self._service.metrics.request("grpc", status, time.perf_counter() - begun)
 
-    async def _patiently(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
+    async def _patiently(self, message: Any, context: _Context) -> bytes:  # noqa: ANN401
         """Answer one product of a stream; a busy server makes the stream wait and does not refuse it."""
-        asked = to_request([message.product], message.options)
+        asked = to_request([message.product], message)
         end = time.monotonic() + min(context.time_remaining() or self._service.limits.timeout, 3600.0)
         while True:
             try:
-                answer = await self._service.predict(asked, end - time.monotonic())
-                break
+                return write_answer(await self._service.predict(asked, end - time.monotonic()))
             except RefusedError as error:
                 if error.kind != "busy" or time.monotonic() >= end:
                     raise
                 await asyncio.sleep(max(error.retry_after or 0, 0.01))
-        return pb.PredictStreamResponse(
-            model=pb.Model(name=answer.model.name, version=answer.model.version),
-            prediction=to_message(answer.predictions[0]), ignored=answer.ignored or (),
-        )  # fmt: skip
 
     async def list_models(self, message: Any, context: _Context) -> Any:  # noqa: ANN401
         """Tell which models are served."""
@@ -262,44 +249,22 @@ class _Methods:
         return pb.ListModelsResponse(models=listed)
 
 
-_TEXTS = ("product_id", "title", "description", "brand", "shop", "url", "image", "picture_url")
-
-
-def to_request(products: Any, options: Any) -> PredictRequest:  # noqa: ANN401 - messages of protobuf
-    """Return what messages ask."""
+def to_request(products: Any, message: Any) -> PredictRequest:  # noqa: ANN401 - messages of protobuf
+    """Return what a message asks of products."""
+    listed = [_product(product) for product in products]
+    if not message.HasField("options"):
+        return PredictRequest(listed)
+    options = message.options
     promise = options.promise if options.HasField("promise") else None
     if promise is not None and not 0 < promise < 1:
         raise invalid("promise", f"a promise is a precision between 0 and 1, such as 0.98; got {promise:g}")
-    listed = [_product(product) for product in products]
     return PredictRequest(listed, options.model or None, options.top or 5, promise, options.explain)
 
 
 def _product(message: Any) -> dict[str, Any]:  # noqa: ANN401
-    product: dict[str, Any] = {name: value for name in _TEXTS if (value := getattr(message, name))}
-    if message.attributes:
-        product["attributes"] = dict(message.attributes)
-    if message.picture:
-        product["picture"] = message.picture
-    if message.fields:
-        product |= message.fields
+    product: dict[str, Any] = {field.name: value for field, value in message.ListFields()}
+    if "attributes" in product:
+        product["attributes"] = dict(product["attributes"])
+    if "fields" in product:
+        product |= product.pop("fields")
     return product
-
-
-def to_message(one: Prediction) -> Any:  # noqa: ANN401 - a message of protobuf
-    """Return a prediction as a message."""
-    message = pb.Prediction(
-        product_id=one.product_id, category=one.category, confidence=one.confidence, accepted=one.accepted,
-        shelf=one.shelf, shelf_confidence=one.shelf_confidence, status=one.status, reason=one.reason,
-        code=None if one.code is UNSET else one.code,
-        candidates=[pb.Candidate(category=c.category, confidence=c.confidence) for c in one.candidates or ()],
-    )  # fmt: skip
-    if one.evidence is not UNSET:
-        plain = msgspec.to_builtins(one.evidence)
-        message.evidence.CopyFrom(
-            pb.Evidence(
-                words=[pb.Word(**word) for word in plain["words"]],
-                neighbours=[pb.Neighbour(**near) for near in plain["neighbours"]],
-                views=[pb.Vote(**vote) for vote in plain["views"]],
-            )
-        )
-    return message

@@ -24,6 +24,8 @@ from shelfwise.errors import MissingExtraError, RecipeError
 from shelfwise.serve.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     import uvicorn
 
     from shelfwise.serve.rpc import RpcDoor
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("shelfwise.serve")
 _BACKLOG = 2048
+_FOLLOW = 0.2  # seconds between two looks at what the other workers did
 _SWITCH = 0.0002  # seconds after which threads take turns: the loop must not wait for a batch's Python
 
 
@@ -41,7 +44,8 @@ class ServerOptions:
     http_port, grpc_port: 0 takes a free one, None leaves the door shut. token: what requests carry. tls_key,
     tls_certificate: PEM files, both or neither. admin: whether models may be reloaded over HTTP. watch:
     seconds between looks at the model folders, 0 for none. lame_duck: seconds in which a server that ends
-    still takes requests. trace: where a collector takes OTLP over HTTP.
+    still takes requests. trace: where a collector takes OTLP over HTTP. shared: this is one of several
+    workers on the same ports.
     """
 
     host: str = "127.0.0.1"
@@ -55,6 +59,7 @@ class ServerOptions:
     watch: float = 5.0
     lame_duck: float = 1.0
     trace: str | None = None
+    shared: bool = False
     limits: Limits = field(default=LIMITS)
 
     def __post_init__(self) -> None:
@@ -104,10 +109,15 @@ def check_extra() -> None:
     )
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound; RecipeError where the address is taken or not this machine's."""
+def open_socket(host: str, port: int, shared: bool = False) -> socket.socket:
+    """Return a socket that is bound; RecipeError where the address is taken or not this machine's.
+
+    `shared`: several sockets may be bound to the port, and share what comes.
+    """
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         bound.bind((host, port))
     except (OSError, OverflowError) as error:
@@ -118,7 +128,10 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def run(
-    make: Callable[[], Service], options: ServerOptions, ready: Callable[[Addresses], None] | None = None
+    make: Callable[[], Service],
+    options: ServerOptions,
+    ready: Callable[[Addresses], None] | None = None,
+    line: Connection | None = None,
 ) -> None:
     """Serve until the process is told to end; what was begun is finished first.
 
@@ -130,6 +143,8 @@ def run(
         See `ServerOptions`.
     ready
         Told where the server is reached, as soon as it answers.
+    line
+        To the process above the workers: names of models to reload, both ways. The server ends with it.
 
     Raises
     ------
@@ -137,12 +152,13 @@ def run(
         A port is taken.
 
     """
-    http = None if options.http_port is None else open_socket(options.host, options.http_port)
+    http = None if options.http_port is None else open_socket(options.host, options.http_port, options.shared)
     with contextlib.ExitStack() as stack:
         if http is not None:
             stack.callback(http.close)
         if options.grpc_port:
-            open_socket(options.host, options.grpc_port).close()  # told before the models are loaded
+            # Told before the models are loaded.
+            open_socket(options.host, options.grpc_port, options.shared).close()
         signal.signal(signal.SIGTERM, _end_early)
         service = make()
         stack.callback(service.close)
@@ -150,7 +166,7 @@ def run(
         gc.freeze()  # what is loaded stays: no collection need look at it again
         sys.setswitchinterval(_SWITCH)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_Process(service, options, http, ready).live())
+            runner.run(_Process(service, options, http, ready).live(line))
 
 
 def _end_early(*_: object) -> None:
@@ -181,14 +197,19 @@ class _Process:
         self._end = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def live(self) -> None:
+    async def live(self, line: Connection | None) -> None:
         options = self._options
+        if line is not None:
+            self._service.tell_others = lambda name: line.send(("reload", name))
+            asyncio.get_running_loop().add_reader(line.fileno(), self._hear, line)
         web = self._web() if self._socket is not None else None
         serving = None if web is None else asyncio.create_task(web.serve([self._socket]))  # type: ignore[list-item]
         rpc, port = await self._open_rpc()
         self._watch_signals()
         if options.watch:
             self._keep(self._service.models.watch(options.watch))
+        if options.shared:
+            self._keep(self._service.follow(_FOLLOW))
         while web is not None and serving is not None and not web.started:
             if serving.done():
                 await serving
@@ -225,7 +246,9 @@ class _Process:
     def _web(self) -> uvicorn.Server:
         import uvicorn
 
+        from shelfwise.serve.guard import Guard
         from shelfwise.serve.http import HttpOptions, build_app
+        from shelfwise.serve.shortcut import door_of
 
         options = self._options
         app = build_app(self._service, HttpOptions(options.token, options.admin, options.log_all))
@@ -233,7 +256,9 @@ class _Process:
         if options.tls_key is not None and options.tls_certificate is not None:
             tls = {"ssl_keyfile": str(options.tls_key), "ssl_certfile": str(options.tls_certificate)}
         settings = uvicorn.Config(
-            app, lifespan="off", log_config=None, access_log=False, server_header=False, http="httptools",
+            app, lifespan="off", log_config=None, access_log=False, server_header=False,
+            # Traces are of ASGI applications, so all that is traced goes the usual way.
+            http=door_of(self._service, app) if isinstance(app, Guard) else "httptools",
             proxy_headers=False,
             ws="none", backlog=_BACKLOG, timeout_graceful_shutdown=max(1, round(options.limits.drain)), **tls,
         )  # fmt: skip
@@ -256,7 +281,9 @@ class _Process:
         tls = None
         if options.tls_key is not None and options.tls_certificate is not None:
             tls = options.tls_key.read_bytes(), options.tls_certificate.read_bytes()
-        door = RpcDoor(self._service, RpcOptions(options.host, options.grpc_port, options.token, tls))
+        door = RpcDoor(
+            self._service, RpcOptions(options.host, options.grpc_port, options.token, tls, options.shared)
+        )
         try:
             return door, await door.start()
         except OSError as error:
@@ -282,11 +309,19 @@ class _Process:
             raise SystemExit(130)  # Ctrl-C twice: at once
         self._end.set()
 
-    async def _reload(self) -> None:
+    def _hear(self, line: Connection) -> None:
+        """Another worker was asked to reload a model; or nobody is above this one any more."""
+        try:
+            self._keep(self._reload(line.recv()))
+        except (EOFError, OSError):
+            asyncio.get_running_loop().remove_reader(line.fileno())
+            self._end.set()
+
+    async def _reload(self, name: str | None = None) -> None:
         from shelfwise.serve.refusal import RefusedError
 
         with contextlib.suppress(RefusedError):  # told in the log; the models stay as they were
-            await self._service.models.reload()
+            await self._service.models.reload(name)
 
     def _keep(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
         task = asyncio.ensure_future(work)

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from msgspec import UNSET
 
+from shelfwise.errors import ShelfwiseError
 from shelfwise.serve.answerer import Asked, Wish
 from shelfwise.serve.batching import Batcher
 from shelfwise.serve.corrections import Correction
 from shelfwise.serve.fetching import Fetcher
 from shelfwise.serve.limits import Limits
-from shelfwise.serve.messages import CorrectAnswer, CorrectRequest, PredictAnswer, PredictRequest
+from shelfwise.serve.messages import (
+    CorrectAnswer,
+    CorrectRequest,
+    PredictAnswer,
+    Prediction,
+    PredictRequest,
+)
 from shelfwise.serve.metrics import Metrics
 from shelfwise.serve.models import Loaded, Models
+from shelfwise.serve.offers import Offer
 from shelfwise.serve.pictures import Pictures
 from shelfwise.serve.refusal import RefusedError, invalid
 from shelfwise.serve.tracing import Tracing, note, part
+
+_LOG = logging.getLogger("shelfwise.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request as a model takes it."""
+
+    loaded: Loaded
+    asked: Asked
+    deadline: float
+    ignored: set[str]
+
+    @property
+    def pictures(self) -> list[Offer]:
+        """What has to do with a picture: one that was sent, one to fetch, or one that cannot be used."""
+        return [offer for offer in self.asked.offers if offer.picture or offer.address or offer.note]
 
 
 class Service:
@@ -47,6 +75,8 @@ class Service:
         self.ready = True
         """Whether more requests should be sent here; false once the server has been told to end."""
         self._pictures = Pictures(limits, metrics, fetcher)
+        self.tell_others: Callable[[str], None] = lambda name: None
+        """Told of a model that was reloaded because a request said so."""
         metrics.watch(lambda: self.batcher.waiting, lambda: self.under_way)
         metrics.watch_models(lambda: models.all)
         models.told = metrics.reloaded
@@ -67,7 +97,17 @@ class Service:
     # -- asking ----------------------------------------------------------------------------------------------
 
     async def predict(self, request: PredictRequest, timeout: float | None = None) -> PredictAnswer:
-        """Answer a request.
+        """Answer a request, see `order`."""
+        order = self.order(request, timeout)
+        await self.look(order)
+        named = order.loaded.named
+        note(model_name=named.name, model_version=named.version, products=len(order.asked.offers))
+        if not order.asked.offers:
+            return self.answer(order, [])
+        return self.answer(order, await self.batcher.ask(order.loaded.answerer, order.asked, order.deadline))
+
+    def order(self, request: PredictRequest, timeout: float | None = None) -> Order:
+        """Return a request as the model takes it.
 
         Parameters
         ----------
@@ -90,15 +130,20 @@ class Service:
         ignored: set[str] = set()
         intake = loaded.answerer.intake
         offers = [intake.read(product, ignored) for product in products]
-        pictures = [offer for offer in offers if offer.picture or offer.address or offer.note]
+        return Order(loaded, Asked(offers, wish, loaded.answerer.corrections_made), deadline, ignored)
+
+    async def look(self, order: Order) -> None:
+        """Fetch and decode the pictures of an order, before they get near the model."""
+        pictures = order.pictures
         if pictures:
             with part("pictures", pictures=len(pictures)):
-                await self._pictures.look(loaded.answerer, pictures, deadline)
-        named = loaded.named
-        note(model_name=named.name, model_version=named.version, products=len(offers))
-        predictions = await self.batcher.ask(loaded.answerer, Asked(offers, wish), deadline) if offers else []
-        self.metrics.answered(named.name, loaded.answerer.top_shelf, predictions)
-        return PredictAnswer(named, predictions, sorted(ignored)[:20] if ignored else UNSET)
+                await self._pictures.look(order.loaded.answerer, pictures, order.deadline)
+
+    def answer(self, order: Order, predictions: list[Prediction]) -> PredictAnswer:
+        """Return the answer to an order."""
+        named = order.loaded.named_after(order.asked.corrected)
+        self.metrics.answered(named.name, order.loaded.answerer.top_shelf, predictions)
+        return PredictAnswer(named, predictions, sorted(order.ignored)[:20] if order.ignored else UNSET)
 
     async def correct(self, request: CorrectRequest) -> CorrectAnswer:
         """Remember products with their right categories; RefusedError where one cannot be used."""
@@ -123,8 +168,21 @@ class Service:
         loaded = await self.batcher.run(lambda: self.models.correct(name, wanted))
         return CorrectAnswer(loaded.named, len(wanted))
 
+    async def follow(self, seconds: float) -> None:
+        """Take over what other workers do, and count for all, every so many seconds; never returns."""
+        journal = self.models.journal
+        while True:
+            await asyncio.sleep(seconds)
+            self.metrics.flush()
+            if journal is not None and journal.has_more:
+                try:
+                    await self.batcher.run(self.models.catch_up)
+                except ShelfwiseError as error:
+                    _LOG.error("corrections of another worker were not taken: %s", error)
+
     def close(self) -> None:
         """End threads; what waits is not answered any more."""
+        self.metrics.flush()
         self.batcher.close()
         self.models.close()
         self._pictures.close()

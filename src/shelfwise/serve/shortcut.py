@@ -1,0 +1,245 @@
+"""The short way for what is asked most: JSON to `/v1/predict`, from the parser to the queue and back.
+
+An ASGI application costs a task, two messages and a walk through routes for each request: together more than
+the model takes for a product. So the connection itself reads these requests, hands them to the batcher, and
+writes the answer when it comes, in one piece. A refusal of a busy server is written as soon as the headers
+are there. Everything else (forms, other routes, requests that come before the last one is answered) goes its
+usual way through `guard` and `http`; both ways give the same answers, byte for byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, ClassVar
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol  # noqa: TID253 - what it is about
+
+from shelfwise.serve import bodies
+from shelfwise.serve.batching import Job
+from shelfwise.serve.guard import HEADERS, Guard, headers_of, name_request, refusal_body, too_large
+from shelfwise.serve.messages import Prediction, PredictRequest
+from shelfwise.serve.refusal import HTTP_STATUS, RefusedError
+from shelfwise.serve.service import Order, Service
+
+_LOG = logging.getLogger("shelfwise.serve.http")
+PATH = b"/v1/predict"
+_JSON = b"application/json"
+_GONE = 499
+_SMALL = 1 << 16  # bytes of a body that is read to its end though its request was refused
+_encode = msgspec.json.Encoder().encode
+_FIXED = b"content-type: application/json\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in HEADERS)
+
+
+class _Nobody:
+    """Stands for the event that uvicorn sets when there is news for a request."""
+
+    def set(self) -> None:
+        """Nobody waits for it."""
+
+
+class Turn:
+    """One request and its answer; has what uvicorn's protocol expects of a cycle.
+
+    Parameters
+    ----------
+    door: the connection.
+    headers: of the request.
+    keep_alive: whether the connection may stay open after it.
+
+    """
+
+    method, path = "POST", PATH.decode()
+    message_event = _Nobody()
+
+    __slots__ = (
+        "_door", "_entered", "_job", "_order", "_task", "_timeout", "begun", "body", "disconnected", "id",
+        "keep_alive", "more_body", "response_complete",
+    )  # fmt: skip
+
+    def __init__(self, door: Door, headers: dict[bytes, bytes], keep_alive: bool) -> None:
+        self.begun = time.perf_counter()
+        self.id = name_request(headers)
+        self.keep_alive = keep_alive
+        self.response_complete = self.disconnected = self._entered = False
+        self.more_body = True
+        self.body = bytearray()
+        self._door = door
+        self._timeout = headers.get(b"x-timeout-seconds")
+        self._job: Job | None = None
+        self._order: Order | None = None
+        self._task: asyncio.Task[None] | None = None
+        try:
+            door.guard.check(self.method, self.path, headers)
+            door.service.enter()
+            self._entered = True
+        except RefusedError as error:
+            if int(headers.get(b"content-length", b"0")[:20] or 0) > _SMALL:
+                self.keep_alive = False
+            self._refuse(error)
+
+    def take(self, body: bytes) -> None:
+        """A part of the body has come."""
+        if self.response_complete:
+            return
+        self.body += body
+        if len(self.body) > self._door.service.limits.body:
+            self._refuse(too_large(self._door.service.limits.body))
+
+    def ask(self) -> None:
+        """The body is whole: ask the model."""
+        self.more_body = False
+        if self.response_complete:
+            return
+        try:
+            self._ask(self._door.service)
+        except RefusedError as error:
+            self._refuse(error)
+        except Exception as error:
+            self._break(error)
+
+    def abandon(self) -> None:
+        """The caller has gone."""
+        self.disconnected = True
+        if not self.response_complete:
+            if self._job is not None:
+                self._door.service.batcher.drop(self._job)
+            if self._task is not None:
+                self._task.cancel()
+            self._end(_GONE)
+
+    def _ask(self, service: Service) -> None:
+        asked = bodies.decode(self.body, PredictRequest)
+        timeout = bodies.seconds_of(None if self._timeout is None else self._timeout.decode("latin-1"))
+        order = self._order = service.order(asked, timeout)
+        self.body = bytearray()
+        if order.pictures:
+            self._task = self._door.loop.create_task(self._look(order))
+            self._door.tasks.add(self._task)
+            self._task.add_done_callback(self._door.tasks.discard)
+        else:
+            self._put(order)
+
+    async def _look(self, order: Order) -> None:
+        try:
+            await self._door.service.look(order)
+            self._put(order)
+        except RefusedError as error:
+            self._refuse(error)
+        except Exception as error:
+            self._break(error)
+
+    def _put(self, order: Order) -> None:
+        if order.asked.offers:
+            batcher = self._door.service.batcher
+            self._job = batcher.put(order.loaded.answerer, order.asked, order.deadline, self._tell)
+        else:
+            self._tell([])
+
+    def _tell(self, result: list[Prediction] | Exception) -> None:
+        self._job = None
+        if isinstance(result, list):
+            assert self._order is not None
+            try:
+                body = _encode(self._door.service.answer(self._order, result))
+            except Exception as error:
+                self._break(error)
+            else:
+                self._write(200, body)
+        elif isinstance(result, RefusedError):
+            self._refuse(result)
+        else:
+            self._break(result)
+
+    def _refuse(self, error: RefusedError) -> None:
+        self._door.service.metrics.refused(error.code)
+        more = b""
+        for name, value in headers_of(error):
+            if name == b"connection":  # unless all has been read
+                self.keep_alive = self.keep_alive and not self.more_body
+            else:
+                more += b"%s: %s\r\n" % (name, value)
+        self._write(HTTP_STATUS[error.kind], refusal_body(error), more)
+
+    def _break(self, error: Exception) -> None:
+        _LOG.error("a request failed", exc_info=error, extra={"about": {"request_id": self.id}})
+        told = "something went wrong in the server; its log says what"
+        self._refuse(RefusedError("broken", "broken", told))
+
+    def _write(self, status: int, body: bytes, more: bytes = b"") -> None:
+        if self.response_complete:
+            return
+        door = self._door
+        if not door.service.ready:  # the server ends: the next request belongs elsewhere
+            self.keep_alive = False
+        usual = b"".join(b"%s: %s\r\n" % pair for pair in door.server_state.default_headers)
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        door.transport.write(
+            b"%s%s%s%scontent-length: %d\r\nx-request-id: %s\r\n%s\r\n%s"
+            % (STATUS_LINE[status], usual, _FIXED, more, len(body), self.id.encode(), close, body)
+        )
+        self._end(status)
+        if not self.keep_alive:
+            door.transport.close()
+        door.on_response_complete()
+
+    def _end(self, status: int) -> None:
+        self.response_complete = True
+        if self._entered:
+            self._door.service.leave()
+            self._entered = False
+        self._door.guard.told(self, status)
+
+
+class Door(HttpToolsProtocol):
+    """A connection; `door_of` makes the class for a service."""
+
+    service: ClassVar[Service]
+    guard: ClassVar[Guard]
+    _turn: Turn | None = None
+
+    def on_headers_complete(self) -> None:
+        """Take the short way where it is open."""
+        last = self.cycle
+        if self.url == PATH and (last is None or last.response_complete) and self._is_plain():
+            headers = dict(self.headers)
+            if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == _JSON:
+                keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+                self._turn = Turn(self, headers, keep_alive)
+                self.cycle = self._turn  # type: ignore[assignment]
+                return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of a body."""
+        turn: object = self.cycle
+        if isinstance(turn, Turn):
+            turn.take(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Hand on the end of a request."""
+        turn: object = self.cycle
+        if isinstance(turn, Turn):
+            turn.ask()
+        else:
+            super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what is under way: nobody would read the answer."""
+        super().connection_lost(exc)
+        if self._turn is not None:
+            self._turn.abandon()
+
+    def _is_plain(self) -> bool:
+        parser = self.parser
+        return parser.get_method() == b"POST" and not (self.expect_100_continue or parser.should_upgrade())
+
+
+def door_of(service: Service, guard: Guard) -> type[Door]:
+    """Return the class of connections to a service."""
+    kept: dict[str, Any] = {"service": service, "guard": guard}
+    return type("Door", (Door,), kept)
