@@ -13,7 +13,7 @@ RELEASED ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test check bench page docs lock clean help
+.PHONY: demo test check bench page docs lock triton clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -51,8 +51,13 @@ lock: .venv/.ready  ## choose the versions in requirements/lock.txt anew
 	  $(EXTRAS:%=--extra %) --constraint - --group build --group test --group check --group bench --group lock \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements/lock.txt
 
+triton: .venv/.ready  ## ask the server with Triton's own clients, which need an environment of their own
+	@test -x .triton/bin/python || $(BIN)/python -m venv .triton
+	@.triton/bin/python -m pip -qq --disable-pip-version-check install --requirement requirements/triton.txt
+	@$(BIN)/python -m pytest tests/test_serve_clients.py
+
 clean:  ## forget the environment and everything that was built
-	rm -rf .venv build dist web/node_modules $(SHOP) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .triton build dist web/node_modules $(SHOP) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # pip itself comes from the lock (--group is new in pip 25.1), then the build tools, so that nothing is fetched unlocked.
 .venv/.ready: pyproject.toml requirements/lock.txt

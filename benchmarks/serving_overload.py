@@ -93,7 +93,7 @@ def overload(way: str, model: Path, titles: list[str], asked: argparse.Namespace
     return about | judged(traffic, watch, about)
 
 
-def asking(way: str, titles: list[str]) -> Any:  # noqa: ANN401 - as `load` has it
+def asking(way: str, titles: list[str]) -> Any:
     """The requests of one way of asking."""
     if way == "grpc":
         return load.over_grpc(titles)

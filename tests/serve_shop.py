@@ -100,7 +100,9 @@ def serving(*arguments):
     """Run `shelfwise serve` on free ports until the block ends."""
     command = [sys.executable, "-m", "shelfwise", "serve", *map(str, arguments)]
     command += ["--http-port", "0", "--grpc-port", "0", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace"
+    )
     running = Running(process, "", "")
 
     def read():

@@ -123,6 +123,18 @@ def test_corrections_count_at_once_and_are_kept(make, saved, tmp_path):
     assert answer(models.get(None)) == shelf
 
 
+def test_a_shelf_that_one_correction_made_is_there_for_the_next_after_a_new_start(make, saved, tmp_path):
+    models = make({"m": saved}, Journal(tmp_path / "corrections.jsonl"))
+    models.correct(None, [Correction("m", {"title": "new qq"}, "New > Shelf", True)])
+    models.correct(None, [Correction("m", GADGET, "New > Shelf")])
+    loaded = models.get(None)
+    again = make({"m": saved}, Journal(tmp_path / "corrections.jsonl")).get(None)
+
+    assert again.named == loaded.named
+    assert again.answerer.taxonomy.labels == loaded.answerer.taxonomy.labels
+    assert answer(again) == answer(loaded) == "New > Shelf"
+
+
 def test_one_wrong_correction_leaves_all_out(make, saved, tmp_path):
     models = make({"m": saved}, Journal(tmp_path / "corrections.jsonl"))
     loaded = models.get(None)

@@ -28,7 +28,13 @@ _METHOD = "/shelfwise.v1.Categorizer/PredictBatch"
 _KIND: dict[str, Kind] = {status: kind for kind, status in reversed(GRPC_STATUS.items())}
 _KIND |= {"CANCELLED": "unavailable"}  # how a server that ends breaks off what it did not finish
 _TEXTS = ("product_id", "title", "description", "brand", "shop", "url", "image", "picture_url")
-_SETTINGS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_SETTINGS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),  # a client's waits are its own, not those of all in the process
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),  # two minutes by itself: retries would be over before it looks
+]
 
 
 class RpcDoor:

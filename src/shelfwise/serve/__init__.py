@@ -10,5 +10,6 @@ models                 models by name: loaded, warmed, swapped while they are as
 service                what the doors call; knows no transport
 tracing                where the time of a request went, for OpenTelemetry
 http, rpc, oip         the doors
+tensors                the bytes of tensors, for both doors
 server                 the process: sockets, signals, draining
 """

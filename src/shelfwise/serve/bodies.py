@@ -22,6 +22,7 @@ _decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 async def read_predict(request: Request, limits: Limits) -> PredictRequest:
     """Return what a request asks; RefusedError where it cannot be understood."""
     kind = content_type(request)
+    check_encoding(request)
     if kind == "multipart/form-data":
         with part("read"):
             return await _read_form(request, limits)
@@ -36,6 +37,7 @@ async def read_json(request: Request, kind: type[_T]) -> _T:
     """Return a body of JSON by type; RefusedError where it is none, or of another type."""
     if content_type(request) != "application/json":
         raise RefusedError("media_type", "content_type", "send JSON (Content-Type: application/json)")
+    check_encoding(request)
     with part("read"):
         return decode(await request.body(), kind)
 
@@ -56,6 +58,13 @@ def seconds_of(said: str | None) -> float | None:
     if not 0 < seconds < 1e6:
         raise invalid("timeout", f"X-Timeout-Seconds is a number of seconds; got {said[:40]!r}")
     return seconds
+
+
+def check_encoding(request: Request) -> None:
+    """Raise RefusedError for a compressed body: a small one may unfold into anything."""
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        told = "send the body as it is, not compressed (no Content-Encoding)"
+        raise RefusedError("media_type", "content_encoding", told)
 
 
 def decode(data: bytes | bytearray | str, kind: type[_T]) -> _T:

@@ -45,6 +45,7 @@ _RUN, _NUMBERS = secrets.token_hex(4), itertools.count(1)
 """What ids of requests are made of: random numbers each time would take longer than all else here."""
 
 _FAILED = (500, 504)
+_OIP = "/v2/"
 _FOREIGN = (b"cross-site", b"same-site")
 
 
@@ -83,7 +84,7 @@ class Guard:
             await self._app(scope, self._limited(receive), exchange.send)
         except RefusedError as error:
             self._service.metrics.refused(error.code)
-            await refuse(exchange.send, error)
+            await refuse(exchange.send, error, exchange.path)
         finally:
             if entered:
                 self._service.leave()
@@ -184,16 +185,23 @@ def too_large(most: int) -> RefusedError:
     return RefusedError("too_large", "too_large", f"the request is larger than {most:,} bytes")
 
 
-async def refuse(send: Send, error: RefusedError) -> None:
-    """Answer with a refusal."""
-    body, headers = refusal_body(error), [(b"content-type", b"application/json")]
+async def refuse(send: Send, error: RefusedError, path: str = "") -> None:
+    """Answer with a refusal; path: of the request."""
+    body, headers = refusal_body(error, path), [(b"content-type", b"application/json")]
     headers += [(b"content-length", str(len(body)).encode()), *headers_of(error)]
-    await send({"type": "http.response.start", "status": HTTP_STATUS[error.kind], "headers": headers})
+    await send({"type": "http.response.start", "status": status_of(error, path), "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def refusal_body(error: RefusedError) -> bytes:
-    """The JSON of a refusal."""
+def status_of(error: RefusedError, path: str) -> int:
+    """The status of a refusal; the Open Inference Protocol knows 400 for whatever does not fit."""
+    return 400 if error.kind == "invalid" and path.startswith(_OIP) else HTTP_STATUS[error.kind]
+
+
+def refusal_body(error: RefusedError, path: str = "") -> bytes:
+    """The JSON of a refusal; the Open Inference Protocol has a text where we have code and message."""
+    if path.startswith(_OIP):
+        return msgspec.json.encode({"error": str(error)})
     return msgspec.json.encode({"error": {"code": error.code, "message": str(error)}})
 
 

@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shelfwise.serve import bodies, oip, openapi, site
-from shelfwise.serve.guard import Guard, refusal_body
+from shelfwise.serve import bodies, http_inference, oip, openapi, site
+from shelfwise.serve.guard import Guard, refusal_body, status_of
 from shelfwise.serve.messages import CorrectRequest, ModelName
-from shelfwise.serve.refusal import HTTP_STATUS, RefusedError
+from shelfwise.serve.refusal import RefusedError
 from shelfwise.serve.service import Service
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def build_app(service: Service, options: HttpOptions | None = None) -> ASGIApp:
         _post("/v1/corrections", routes.correct),
         _post("/v1/models/{name}/reload", routes.reload),
         _get("/v2", routes.v2_server),
-        _get("/v2/health/live", routes.live),
-        _get("/v2/health/ready", routes.is_ready),
+        _get("/v2/health/live", routes.v2_live),
+        _get("/v2/health/ready", routes.v2_is_ready),
     ]
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         listed += [
@@ -166,6 +166,12 @@ class _Routes:
 
     # -- Open Inference Protocol -----------------------------------------------------------------------------
 
+    def v2_live(self, request: Request) -> Response:
+        return as_json({"live": True})
+
+    def v2_is_ready(self, request: Request) -> Response:
+        return as_json({"ready": self._service.ready}, 200 if self._service.ready else 503)
+
     def v2_server(self, request: Request) -> Response:
         return as_json(oip.server_metadata())
 
@@ -184,14 +190,10 @@ class _Routes:
     async def v2_infer(self, request: Request) -> Response:
         name = request.path_params["name"]
         oip.check_version(self._service.models.get(name), request.path_params.get("version", ""))
-        if "inference-header-content-length" in request.headers:
-            raise RefusedError("media_type", "binary_tensors", "send tensors as JSON, not in binary form")
-        asked = await bodies.read_json(request, oip.InferRequest)
-        answer = await while_there(
-            request, self._service.predict(oip.to_request(name, asked), _timeout(request))
-        )
-        outputs = oip.to_outputs(answer, asked.outputs)
-        return as_json(oip.InferAnswer(answer.model.name, answer.model.version, asked.id, outputs))
+        asked = await http_inference.read_infer(request, self._service.limits)
+        wanted = oip.to_request(name, asked, self._service.limits)
+        answer = await while_there(request, self._service.predict(wanted, _timeout(request)))
+        return http_inference.write_infer(answer, asked)
 
 
 def _timeout(request: Request) -> float | None:
@@ -232,7 +234,8 @@ def refused(error: RefusedError, request: Request) -> Response:
     """Return a refusal, and count it."""
     request.app.state.refused(error.code)
     headers = {"retry-after": str(error.seconds)} if error.retry_after is not None else None
-    return Response(refusal_body(error), HTTP_STATUS[error.kind], headers, _JSON)
+    path = request.scope["path"]
+    return Response(refusal_body(error, path), status_of(error, path), headers, _JSON)
 
 
 async def _no_such_page(request: Request, error: Exception) -> Response:
@@ -240,7 +243,8 @@ async def _no_such_page(request: Request, error: Exception) -> Response:
 
 
 async def _no_such_method(request: Request, error: Exception) -> Response:
-    body = refusal_body(RefusedError("invalid", "method", f"{request.method} is not answered here"))
+    told = RefusedError("invalid", "method", f"{request.method} is not answered here")
+    body = refusal_body(told, request.scope["path"])
     return Response(body, 405, getattr(error, "headers", None), _JSON)
 
 

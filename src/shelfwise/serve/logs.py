@@ -32,7 +32,14 @@ def log_to_stderr() -> None:
     """Write the logs of the server, and warnings of what it stands on, on stderr from now on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_worth_telling)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("shelfwise").setLevel(logging.INFO)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Whether a record of gRPC is about more than the bytes of some caller, which are no message."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ != "DecodeError"

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import gc
 import hashlib
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -274,14 +275,13 @@ def _corrected(loaded: Loaded, wanted: Sequence[Correction]) -> Corrections:
     for place, offer in enumerate(offers):
         if offer.problem is not None:
             raise invalid(offer.problem[0], f"products[{place}]: {offer.problem[1]}")
-    corrections = loaded.answerer.model.corrections_
+    corrections, start = loaded.answerer.model.corrections_, 0
     try:
-        for new_shelf in (False, True):
-            chosen = [i for i, one in enumerate(wanted) if one.new_shelf == new_shelf]
-            if chosen:
-                corrections = loaded.answerer.corrected(
-                    corrections, [offers[i] for i in chosen], [wanted[i].category for i in chosen], new_shelf
-                )
+        for new_shelf, group in itertools.groupby(wanted, lambda one: one.new_shelf):
+            categories = [one.category for one in group]  # in their order: shelves that one made others name
+            chosen = offers[start : start + len(categories)]
+            corrections = loaded.answerer.corrected(corrections, chosen, categories, new_shelf)
+            start += len(categories)
     except LabelError as error:
         raise invalid("category", str(error)) from error
     return corrections

@@ -7,43 +7,49 @@ base64 over HTTP, as it is over gRPC), numbers as they are. Outputs are the colu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 import shelfwise
+from shelfwise.serve import tensors
+from shelfwise.serve.limits import Limits
 from shelfwise.serve.messages import PredictAnswer, PredictRequest
 from shelfwise.serve.models import Loaded
-from shelfwise.serve.refusal import RefusedError, invalid
+from shelfwise.serve.refusal import RefusedError, invalid, too_many
 
 PLATFORM = "shelfwise"
-_NUMBERS = frozenset(
-    ["INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64", "BOOL"]
-)
+EXTENSIONS = ["binary_tensor_data"]
 
 
 class Tensor(msgspec.Struct, frozen=True):
-    """A tensor of the protocol; of several dimensions the data are flat or nested."""
+    """A tensor of the protocol; of several dimensions the data are flat or nested.
+
+    Without `data` its bytes follow the JSON, as many as `parameters` says in `binary_data_size`.
+    """
 
     name: str
     datatype: str
     shape: list[int]
-    data: list[Any]
+    data: list[Any] | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType | None = UNSET
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """An output that is asked for."""
+    """An output that is asked for; `binary_data` in `parameters`: as bytes after the JSON."""
 
     name: str
+    parameters: dict[str, Any] | None = None
 
 
 class InferRequest(msgspec.Struct, frozen=True):
     """POST /v2/models/NAME/infer."""
 
-    inputs: list[Tensor]
+    inputs: Annotated[list[Tensor], msgspec.Meta(min_length=1, description="The fields of the products.")]
     id: str = ""
-    parameters: dict[str, Any] = {}
-    outputs: list[Wanted] = []
+    parameters: dict[str, Any] | None = None
+    outputs: list[Wanted] | None = None
 
 
 class InferAnswer(msgspec.Struct, frozen=True):
@@ -66,7 +72,7 @@ OUTPUTS = {
 
 def server_metadata() -> dict[str, Any]:
     """What there is to know of the server."""
-    return {"name": PLATFORM, "version": shelfwise.__version__, "extensions": []}
+    return {"name": PLATFORM, "version": shelfwise.__version__, "extensions": EXTENSIONS}
 
 
 def model_metadata(loaded: Loaded) -> dict[str, Any]:
@@ -87,30 +93,43 @@ def check_version(loaded: Loaded, version: str) -> None:
         raise RefusedError("unknown", "unknown_version", told)
 
 
-def to_request(model: str, asked: InferRequest) -> PredictRequest:
+def to_request(model: str, asked: InferRequest, limits: Limits) -> PredictRequest:
     """Return the request that tensors ask; RefusedError where they do not fit."""
     if not asked.inputs:
         raise invalid("inputs", "there are no inputs: send the products' fields as tensors, such as title")
+    for tensor in asked.inputs:
+        check_shape(tensor.name, tensor.shape, limits)
     columns = {tensor.name: _elements(tensor) for tensor in asked.inputs}
     counts = {len(column) for column in columns.values()}
     if len(counts) != 1:
         raise invalid(
             "inputs", f"the inputs are of {', '.join(map(str, sorted(counts)))} products: send one number"
         )
-    unknown = sorted({wanted.name for wanted in asked.outputs} - set(OUTPUTS))
+    unknown = sorted({wanted.name for wanted in asked.outputs or ()} - set(OUTPUTS))
     if unknown:
         raise invalid("outputs", f"there is no output {unknown[0][:60]!r}; there is {', '.join(OUTPUTS)}")
+    parameters = asked.parameters or {}
     products = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    about = {name: value for name, value in asked.parameters.items() if name in ("top", "promise")}
+    about = {name: value for name, value in parameters.items() if name in ("top", "promise")}
     try:
         return msgspec.convert({"products": products, "model": model, **about}, PredictRequest)
     except msgspec.ValidationError as error:
         raise invalid("parameters", f"the parameters do not fit: {error}") from error
 
 
-def to_outputs(answer: PredictAnswer, wanted: Sequence[Wanted]) -> list[Tensor]:
+def check_shape(name: str, shape: Sequence[int], limits: Limits) -> int:
+    """How many products an input is of; RefusedError where there are too many, or other dimensions."""
+    if not 1 <= len(shape) <= 2 or min(shape) < 0 or (len(shape) == 2 and shape[1] != 1):
+        told = f"input {name[:60]!r} has the shape {list(shape[:8])}; it is [products] or [products, 1]"
+        raise invalid("inputs", told)
+    if shape[0] > limits.items:
+        raise too_many(shape[0], limits.items)
+    return shape[0]
+
+
+def to_outputs(answer: PredictAnswer, wanted: Sequence[Wanted] | None) -> list[Tensor]:
     """Return the predictions as tensors, those that were asked for or all."""
-    names = [one.name for one in wanted] or list(OUTPUTS)
+    names = [one.name for one in wanted or ()] or list(OUTPUTS)
     rows = answer.predictions
     wide = max((len(one.candidates or ()) for one in rows), default=0)
     return [_output(name, rows, wide) for name in names]
@@ -132,19 +151,11 @@ def _output(name: str, rows: Sequence[Any], wide: int) -> Tensor:
 
 def _elements(tensor: Tensor) -> list[Any]:
     """The elements of an input, one a product."""
-    if tensor.datatype != "BYTES" and tensor.datatype not in _NUMBERS:
-        raise invalid(
-            "inputs", f"input {tensor.name[:60]!r} has the type {tensor.datatype[:20]!r}, which is none"
-        )
-    shape = tensor.shape
-    if not 1 <= len(shape) <= 2 or min(shape) < 0 or (len(shape) == 2 and shape[1] != 1):
-        raise invalid(
-            "inputs",
-            f"input {tensor.name[:60]!r} has the shape {shape[:8]}; it is [products] or [products, 1]",
-        )
+    tensors.check_type(tensor.name, tensor.datatype)
+    if tensor.data is UNSET:
+        raise invalid("inputs", f"input {tensor.name[:60]!r} has no data")
     data = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in tensor.data]
-    if len(data) != shape[0]:
-        raise invalid(
-            "inputs", f"input {tensor.name[:60]!r} has {len(data)} elements and the shape {shape[:8]}"
-        )
+    if len(data) != tensor.shape[0]:
+        told = f"input {tensor.name[:60]!r} has {len(data)} elements and the shape {tensor.shape[:8]}"
+        raise invalid("inputs", told)
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 from typing import Any
 
@@ -11,6 +12,7 @@ import shelfwise
 from shelfwise.serve import messages, oip
 from shelfwise.serve.limits import Limits
 
+_SCHEMAS = "#/components/schemas/"
 _PRODUCT = {
     "product_id": "A12",
     "title": "Red leather pumps",
@@ -47,6 +49,7 @@ _REFUSAL = {
     },
     "required": ["error"],
 }
+_INFER_REFUSAL = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 _REFUSALS = {
     "400": "The body is no JSON, or no form.", "401": "The token is missing or wrong.",
     "403": "This is not switched on, or another web page asked.", "404": "There is no such model or page.",
@@ -66,9 +69,9 @@ _KINDS = (
 
 def describe(limits: Limits) -> dict[str, Any]:
     """Return the OpenAPI document."""
-    _, schemas = msgspec.json.schema_components(_KINDS, ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(_KINDS, ref_template=f"{_SCHEMAS}{{name}}")
     schemas["PredictRequest"]["properties"]["top"]["maximum"] = limits.top
-    schemas["Refusal"] = _REFUSAL
+    schemas["Refusal"], schemas["InferRefusal"] = _REFUSAL, _INFER_REFUSAL
     return {
         "openapi": "3.1.0",
         "info": {"title": "Shelfwise", "version": shelfwise.__version__, "description": _about(limits)},
@@ -94,6 +97,7 @@ def _paths() -> dict[str, Any]:
     predict["requestBody"] = {"required": True, "content": {**_json("PredictRequest", _REQUEST), **_FORM}}
     infer = _operation("Predict by the Open Inference Protocol", "InferAnswer")
     infer["requestBody"] = {"required": True, "content": _json("InferRequest", _INFER)}
+    infer["responses"]["200"]["content"] |= _BINARY
     correct = _operation("Remember products with their right categories", "CorrectAnswer")
     example = {"products": [_PRODUCT], "categories": ["Shoes > Pumps"]}
     correct["requestBody"] = {"required": True, "content": _json("CorrectRequest", example)}
@@ -118,26 +122,51 @@ def _paths() -> dict[str, Any]:
         paths[path] = {"get": _operation("About a model"), "parameters": names}
         paths[f"{path}/ready"] = {"get": _operation("Whether a model answers"), "parameters": names}
         paths[f"{path}/infer"] = {"post": infer, "parameters": names}
+    for path in [path for path in paths if path.startswith("/v2/")]:
+        paths[path] = _by_protocol(paths[path])
     return paths
 
 
+def _by_protocol(entry: dict[str, Any]) -> dict[str, Any]:
+    """A path whose refusals are those of the Open Inference Protocol."""
+    entry = copy.deepcopy(entry)
+    for method in ("get", "post"):
+        responses = entry.get(method, {}).get("responses", {})
+        responses.pop("422", None)
+        for status, response in responses.items():
+            if status != "200":
+                response["content"]["application/json"]["schema"] = {"$ref": f"{_SCHEMAS}InferRefusal"}
+        if "400" in responses:
+            responses["400"]["description"] = "The body is no JSON, or does not fit; the message says where."
+    return entry
+
+
+_BINARY = {
+    "application/octet-stream": {
+        "schema": {"description": "JSON with the bytes of tensors after it, where they were asked for."}
+    }
+}
 _FORM = {
     "multipart/form-data": {
         "schema": {
             "type": "object",
             "properties": {
                 "title": {"type": "string"},
-                "picture": {"type": "string", "contentMediaType": "image/*"},
+                "picture": {"type": "string", "contentMediaType": "application/octet-stream"},
                 "picture_url": {"type": "string", "format": "uri"},
-                "request": {"type": "string", "description": "All of it as JSON, in place of single fields."},
+                "request": {
+                    "$ref": f"{_SCHEMAS}PredictRequest",
+                    "description": "All of it as JSON, in place of single fields.",
+                },
             },
-        }
+        },
+        "encoding": {"picture": {"contentType": "image/*"}, "request": {"contentType": "application/json"}},
     }
 }
 
 
 def _json(name: str, example: object = None) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+    content: dict[str, Any] = {"schema": {"$ref": f"{_SCHEMAS}{name}"}}
     return {"application/json": content | ({"example": example} if example is not None else {})}
 
 
@@ -147,7 +176,7 @@ def _operation(summary: str, answer: str | None = None, example: object = None) 
     refusals = {
         status: {
             "description": told,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
+            "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}Refusal"}}},
         }
         for status, told in _REFUSALS.items()
     }

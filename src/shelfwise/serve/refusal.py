@@ -37,6 +37,13 @@ def invalid(code: str, message: str) -> RefusedError:
     return RefusedError("invalid", code, message)
 
 
+def too_many(count: int, limit: int, explained: bool = False) -> RefusedError:
+    """More products than one request may have."""
+    with_evidence = " with evidence" if explained else ""
+    told = f"{count:,} products in one request; up to {limit:,}{with_evidence} are taken. Send several"
+    return RefusedError("too_large", "too_many_products", told)
+
+
 HTTP_STATUS: dict[Kind, int] = {
     "invalid": 422, "malformed": 400, "too_large": 413, "media_type": 415, "busy": 429, "unknown": 404,
     "unavailable": 503, "late": 504, "token": 401, "forbidden": 403, "broken": 500,

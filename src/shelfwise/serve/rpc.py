@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -136,7 +137,7 @@ def unary(service: Service, work: _Method, request: Any, response: Any) -> Any: 
         try:
             service.enter()
             entered = True
-            return await work(message, context)
+            return await work(parse(request, message), context)
         except RefusedError as error:
             status = GRPC_STATUS[error.kind]
             service.metrics.refused(error.code)
@@ -156,7 +157,15 @@ def unary(service: Service, work: _Method, request: Any, response: Any) -> Any: 
             service.metrics.request("grpc", status, time.perf_counter() - begun)
 
     write = None if response is None else response.SerializeToString
-    return grpc.unary_unary_rpc_method_handler(answer, request.FromString, write)
+    return grpc.unary_unary_rpc_method_handler(answer, None, write)
+
+
+def parse(kind: Any, data: bytes) -> Any:  # noqa: ANN401 - types of protobuf
+    """Return a message; RefusedError where the bytes are none, which gRPC itself would call UNKNOWN."""
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise RefusedError("malformed", "message", f"the bytes are no {kind.DESCRIPTOR.full_name}") from error
 
 
 async def refuse(context: _Context, error: RefusedError) -> None:
@@ -176,9 +185,7 @@ class _Methods:
     def handlers(self) -> Any:  # noqa: ANN401 - a handler of grpc
         """The methods by name."""
         service = self._service
-        stream = grpc.stream_stream_rpc_method_handler(
-            self.predict_stream, pb.PredictStreamRequest.FromString, None
-        )
+        stream = grpc.stream_stream_rpc_method_handler(self.predict_stream, None, None)
         listed = {
             "Predict": unary(service, self.predict, pb.PredictRequest, None),
             "PredictBatch": unary(service, self.predict_batch, pb.PredictBatchRequest, None),
@@ -207,7 +214,8 @@ class _Methods:
         begun, status = time.perf_counter(), "OK"
         try:
             async for message in messages:
-                window.append(asyncio.ensure_future(self._patiently(message, context)))
+                asked = parse(pb.PredictStreamRequest, message)
+                window.append(asyncio.ensure_future(self._patiently(asked, context)))
                 if len(window) >= _WINDOW:
                     yield await window.popleft()
             while window:

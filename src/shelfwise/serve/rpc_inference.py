@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import grpc
-import numpy as np
 
-from shelfwise.serve import oip
+from shelfwise.serve import oip, tensors
+from shelfwise.serve.limits import Limits
 from shelfwise.serve.proto.inference import grpc_predict_v2_pb2 as pb
 from shelfwise.serve.refusal import RefusedError, invalid
 from shelfwise.serve.rpc import unary
@@ -18,10 +17,6 @@ _CONTENTS = {
     "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
     "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
     "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
-}  # fmt: skip
-_NUMPY = {
-    "BOOL": "?", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "UINT8": "<u1",
-    "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
 }  # fmt: skip
 
 
@@ -78,80 +73,42 @@ class InferenceMethods:
         oip.check_version(self._service.models.get(message.model_name), message.model_version)
         raw = len(message.raw_input_contents) > 0
         asked = oip.InferRequest(
-            _inputs(message, raw), message.id, _parameters(message.parameters),
+            _inputs(message, raw, self._service.limits), message.id, _parameters(message.parameters),
             [oip.Wanted(one.name) for one in message.outputs],
         )  # fmt: skip
-        request = oip.to_request(message.model_name, asked)
+        request = oip.to_request(message.model_name, asked, self._service.limits)
         answer = await self._service.predict(request, context.time_remaining())
         response = pb.ModelInferResponse(
             model_name=answer.model.name, model_version=answer.model.version, id=message.id
         )
         for tensor in oip.to_outputs(answer, asked.outputs):
             output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+            data: Any = tensor.data
             if raw:
-                response.raw_output_contents.append(_packed(tensor))
+                response.raw_output_contents.append(tensors.pack(tensor.datatype, data))
             else:
-                data = [one.encode() for one in tensor.data] if tensor.datatype == "BYTES" else tensor.data
+                data = [one.encode() for one in data] if tensor.datatype == "BYTES" else data
                 getattr(output.contents, _CONTENTS[tensor.datatype]).extend(data)
         return response
 
 
-def _inputs(message: Any, raw: bool) -> list[oip.Tensor]:  # noqa: ANN401
+def _inputs(message: Any, raw: bool, limits: Limits) -> list[oip.Tensor]:  # noqa: ANN401
     if raw and len(message.raw_input_contents) != len(message.inputs):
         raise invalid("inputs", "give raw_input_contents for each of the inputs, or for none")
-    tensors = []
+    found = []
     for place, one in enumerate(message.inputs):
-        if one.datatype != "BYTES" and one.datatype not in _NUMPY:
-            raise invalid(
-                "inputs", f"input {one.name[:60]!r} has the type {one.datatype[:20]!r}, which is none"
-            )
+        tensors.check_type(one.name, one.datatype)
         if raw:
-            data = _unpacked(one.name, one.datatype, message.raw_input_contents[place])
+            count = oip.check_shape(one.name, one.shape, limits)
+            data = tensors.unpack(one.name, one.datatype, message.raw_input_contents[place], count)
+        elif one.datatype == "BYTES":
+            data = tensors.texts(one.name, one.contents.bytes_contents)
         elif one.datatype in _CONTENTS:
             data = list(getattr(one.contents, _CONTENTS[one.datatype]))
         else:
             raise invalid("inputs", f"input {one.name[:60]!r}: {one.datatype} goes into raw_input_contents")
-        tensors.append(
-            oip.Tensor(one.name, one.datatype, list(one.shape), _texts(one.name, one.datatype, data))
-        )
-    return tensors
-
-
-def _texts(name: str, datatype: str, data: list[Any]) -> list[Any]:
-    if datatype != "BYTES" or name == "picture":
-        return data
-    try:
-        return [value.decode() for value in data]
-    except UnicodeDecodeError as error:
-        raise invalid("inputs", f"input {name[:60]!r} is no text in UTF-8") from error
-
-
-def _unpacked(name: str, datatype: str, content: bytes) -> list[Any]:
-    if datatype != "BYTES":
-        kind = np.dtype(_NUMPY[datatype])
-        if len(content) % kind.itemsize:
-            raise invalid(
-                "inputs", f"input {name[:60]!r}: its raw contents are no whole number of {datatype}"
-            )
-        values: list[Any] = np.frombuffer(content, kind).tolist()
-        return values
-    texts, place = [], 0
-    while place < len(content):
-        if place + 4 > len(content):
-            raise invalid("inputs", f"input {name[:60]!r}: its raw contents are cut off")
-        (size,) = struct.unpack_from("<I", content, place)
-        if place + 4 + size > len(content):
-            raise invalid("inputs", f"input {name[:60]!r}: its raw contents are cut off")
-        texts.append(content[place + 4 : place + 4 + size])
-        place += 4 + size
-    return texts
-
-
-def _packed(tensor: oip.Tensor) -> bytes:
-    if tensor.datatype != "BYTES":
-        return np.array(tensor.data, _NUMPY[tensor.datatype]).tobytes()
-    texts = [text.encode() for text in tensor.data]
-    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+        found.append(oip.Tensor(one.name, one.datatype, list(one.shape), data))
+    return found
 
 
 def _parameters(given: Any) -> dict[str, Any]:  # noqa: ANN401 - a map of protobuf

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -82,6 +83,8 @@ class Addresses:
 
 def check_extra() -> None:
     """Raise MissingExtraError where the server's packages are not installed."""
+    # What gRPC's core writes on stderr is no JSON, and quotes what strangers send: read at its first import.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         import aiohttp
         import google.protobuf
@@ -199,6 +202,7 @@ class _Process:
 
     async def live(self, line: Connection | None) -> None:
         options = self._options
+        self._service.ready = False  # until both doors are open
         if line is not None:
             self._service.tell_others = lambda name: line.send(("reload", name))
             asyncio.get_running_loop().add_reader(line.fileno(), self._hear, line)
@@ -215,6 +219,7 @@ class _Process:
                 await serving
                 raise RecipeError("the HTTP server ended before it began; its log says why")
             await asyncio.sleep(0.005)
+        self._service.ready = True
         if self._told is not None:
             self._told(self._addresses(port))
         await self._end.wait()

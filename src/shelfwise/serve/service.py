@@ -27,7 +27,7 @@ from shelfwise.serve.metrics import Metrics
 from shelfwise.serve.models import Loaded, Models
 from shelfwise.serve.offers import Offer
 from shelfwise.serve.pictures import Pictures
-from shelfwise.serve.refusal import RefusedError, invalid
+from shelfwise.serve.refusal import RefusedError, invalid, too_many
 from shelfwise.serve.tracing import Tracing, note, part
 
 _LOG = logging.getLogger("shelfwise.serve")
@@ -152,7 +152,7 @@ class Service:
             told = f"{len(products)} products have {len(categories)} categories: give one for each"
             raise invalid("categories", told)
         if len(products) > self.limits.items:
-            raise self._too_many(len(products))
+            raise too_many(len(products), self.limits.items)
         if not all(isinstance(product, dict) for product in products):
             raise invalid("not_an_object", "a product is an object of named fields")
         asked = self.models.get(request.model)
@@ -193,7 +193,7 @@ class Service:
         products = request.listed
         limit = self.limits.explained if request.explain else self.limits.items
         if len(products) > limit:
-            raise self._too_many(len(products), request.explain)
+            raise too_many(len(products), limit, request.explain)
         return products
 
     def _wish(self, request: PredictRequest, loaded: Loaded) -> Wish:
@@ -202,9 +202,3 @@ class Service:
                 "top", f"top is the number of candidates, 1 to {self.limits.top}; got {request.top}"
             )
         return Wish(request.top, loaded.thresholds(request.promise), request.explain)
-
-    def _too_many(self, count: int, explained: bool = False) -> RefusedError:
-        limit = self.limits.explained if explained else self.limits.items
-        with_evidence = " with evidence" if explained else ""
-        told = f"{count:,} products in one request; up to {limit:,}{with_evidence} are taken. Send several"
-        return RefusedError("too_large", "too_many_products", told)

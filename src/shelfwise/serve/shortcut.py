@@ -205,7 +205,8 @@ class Door(HttpToolsProtocol):
         last = self.cycle
         if self.url == PATH and (last is None or last.response_complete) and self._is_plain():
             headers = dict(self.headers)
-            if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == _JSON:
+            kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+            if kind == _JSON and b"content-encoding" not in headers:
                 keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
                 self._turn = Turn(self, headers, keep_alive)
                 self.cycle = self._turn  # type: ignore[assignment]
