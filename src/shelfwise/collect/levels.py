@@ -1,0 +1,131 @@
+"""Levels: from the steps of a breadcrumb to categories, without home, ways back, doubles and the product."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from shelfwise.collect.page import Page
+from shelfwise.collect.vocabulary import BACK, BACK_START, HERE, HOME
+from shelfwise.collect.wording import alike, clean, fold, same, tokens, within
+
+_SPLIT = re.compile(r"\s*(?:>|›|»|→|\s/\s|\s\|\s)\s*")
+_SLASHED = re.compile(r"\s*[>›»|/]\s*")
+_LANGUAGES = (
+    "en|de|fr|es|it|nl|pt|pl|cs|sk|sv|da|no|nb|fi|hu|ro|bg|el|tr|ru|uk|ja|zh|ko|ar|he|hr|sl|sr|lt|lv|et|th"
+)
+_LOCALE = re.compile(
+    rf"^/?(?:[a-z]{{2}}(?:[-_][a-z]{{2,4}})?)?(?:/(?:{_LANGUAGES}))?/?(?:index\.\w+|home|default\.\w+)?$",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(r"\s*\(\d{1,6}\)$")
+MOST_ITEMS = 14
+LONGEST_ITEM = 160
+
+
+@dataclass(frozen=True)
+class Crumb:
+    """One step: its text, its address (may be empty), whether it is marked as the current one."""
+
+    text: str
+    link: str = ""
+    current: bool = False
+
+
+def path_from_text(page: Page, text: str, titles: list[str], shops: list[str]) -> list[str]:
+    """Levels from one text such as `Shoes > Boots` or `Home/Shoes/Boots`."""
+    pieces = _SPLIT.split(text) if _SPLIT.search(text) else _SLASHED.split(text)
+    return levels_of(page, [Crumb(piece) for piece in pieces], titles, shops)
+
+
+def path_from_names(page: Page, names: list[str], titles: list[str], shops: list[str]) -> list[str]:
+    """Levels from names that embedded state lists in order."""
+    return levels_of(page, [Crumb(name) for name in names], titles, shops)
+
+
+def levels_of(page: Page, steps: list[Crumb], titles: list[str], shops: list[str]) -> list[str]:
+    """The levels: without labels, home, ways back, doubles and the product."""
+    kept: list[Crumb] = []
+    home = False
+    for step in _from_home(steps):
+        text = _COUNT.sub("", clean(step.text))
+        folded = fold(text)
+        if len(text) > LONGEST_ITEM or folded in HERE or folded in BACK or BACK_START.match(text):
+            continue
+        first = not kept and not home
+        if first and ((step.link and is_root(page, step.link)) or _is_home(folded, shops)):
+            home = True
+            continue
+        if not kept and folded in HOME:
+            continue
+        if folded and not (kept and fold(kept[-1].text) == folded):
+            kept.append(Crumb(text, step.link, step.current))
+    while kept and _is_product(page, kept, titles):
+        kept.pop()
+    levels = [step.text for step in kept]
+    if len(levels) != len({fold(level) for level in levels}):
+        halves = levels[: len(levels) // 2]
+        if [fold(level) for level in halves] == [fold(level) for level in levels[len(levels) // 2 :]]:
+            levels = halves  # the same way twice, for large and small screens
+    return levels[:MOST_ITEMS]
+
+
+def _from_home(steps: list[Crumb]) -> list[Crumb]:
+    """The steps behind home, where it is one of the first: labels stand before it."""
+    at = next((at for at, step in enumerate(steps[:3]) if fold(step.text) in HOME), -1)
+    if (
+        at < 0
+        and steps
+        and not steps[0].link
+        and steps[0].text.rstrip().endswith((":", "："))
+        and len(steps) > 1
+    ):
+        at = 0
+    return steps[at + 1 :]
+
+
+def _is_home(folded: str, shops: list[str]) -> bool:
+    """Whether a first step names the shop: `Allegro`, `Interneto parduotuvė X`, `Start X`."""
+    if not folded:
+        return True
+    return any(
+        folded == fold(shop)
+        or (len(fold(shop)) > 3 and len(folded.split()) < 6 and tokens(shop) < tokens(folded))
+        for shop in shops
+    )
+
+
+def _is_product(page: Page, steps: list[Crumb], titles: list[str]) -> bool:
+    """Whether the last step is the product itself."""
+    last, before = steps[-1], steps[:-1]
+    if any(same(last.text, title) for title in titles):
+        return True
+    here = bool(last.link) and not last.link.startswith("#") and page.leads_here(last.link)
+    if here:
+        return True
+    likeness = max((alike(last.text, title) for title in titles), default=0.0)
+    if likeness >= 0.8:
+        return True
+    short = last.text.rstrip(".… ")
+    if last.text.endswith(("...", "…")) and any(fold(title).startswith(fold(short)) for title in titles):
+        return True
+    linked = [step for step in before if step.link]
+    if last.link and not last.current:
+        return likeness >= 0.7 and len(tokens(last.text)) > 2
+    if linked and not last.link:
+        inside = max((within(last.text, title) for title in titles), default=0.0)
+        return likeness >= 0.34 or (inside >= 0.99 and len(tokens(last.text)) > 1)
+    return likeness >= 0.6
+
+
+def is_root(page: Page, address: str) -> bool:
+    """Whether an address is that of the shop's first page."""
+    full = page.absolute(address)
+    if not full:
+        return False
+    parts = urlsplit(full)
+    same_host = (parts.hostname or "").removeprefix("www.") == (
+        urlsplit(page.url).hostname or ""
+    ).removeprefix("www.")
+    return same_host and bool(_LOCALE.match(parts.path)) and not parts.query

@@ -1,0 +1,58 @@
+"""From steps to levels."""
+
+from __future__ import annotations
+
+import pytest
+
+from shelfwise.collect.levels import Crumb, levels_of, path_from_names, path_from_text
+from shelfwise.collect.page import parse
+
+PAGE = parse(b"", "https://www.shop.example/de/p/1")
+
+
+@pytest.mark.parametrize(
+    "home",
+    [
+        "Home",
+        "Startseite",
+        "Главная",
+        "ホーム",
+        "الرئيسية",
+        "Strona główna",
+        "Ana Sayfa",
+        "Shop",
+        "Trang chủ",
+    ],
+)
+def test_home_is_no_level(home):
+    assert levels_of(PAGE, [Crumb(home, "/de/"), Crumb("A", "/a"), Crumb("B", "/b")], [], []) == ["A", "B"]
+
+
+def test_labels_ways_back_and_doubles_are_no_levels():
+    steps = [
+        Crumb("You are here:"),
+        Crumb("Back to Lamps", "/l"),
+        Crumb("A", "/a"),
+        Crumb("A", "/a"),
+        Crumb("B (12)", "/b"),
+    ]
+
+    assert levels_of(PAGE, steps, [], []) == ["A", "B"]
+
+
+@pytest.mark.parametrize("last", ["Red Lamp", "red lamp!", "Red La…"])
+def test_the_product_is_no_level(last):
+    assert levels_of(PAGE, [Crumb("Lamps", "/l"), Crumb(last)], ["Red Lamp"], []) == ["Lamps"]
+
+
+def test_a_category_that_begins_the_title_stays():
+    assert levels_of(PAGE, [Crumb("Lamps", "/l"), Crumb("Red", "/l/r")], ["Red Lamp 40 W"], []) == [
+        "Lamps",
+        "Red",
+    ]
+
+
+def test_paths_from_texts_and_names():
+    assert path_from_text(PAGE, "Home > Lamps & Light > Table", [], []) == ["Lamps & Light", "Table"]
+    assert path_from_text(PAGE, "Lamps/Table", [], []) == ["Lamps", "Table"]
+    assert path_from_names(PAGE, ["Lamps", "Red Lamp"], ["Red Lamp"], []) == ["Lamps"]

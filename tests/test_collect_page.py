@@ -1,0 +1,48 @@
+"""A parsed page."""
+
+from __future__ import annotations
+
+from shelfwise.collect.page import figures_of, parse, small, text_of
+
+URL = "https://shop.example/de/p/1?x=1"
+
+
+def page(html):
+    return parse(html.encode(), URL)
+
+
+def test_scripts_styles_and_drawings_are_kept_out_of_the_text():
+    found = page("<body><p>One<script>x</script><style>y</style><svg><title>z</title></svg> two</p>")
+
+    assert text_of(found.body) == "One two"
+    assert [script.text for script in found.scripts] == ["x"]
+
+
+def test_blocks_do_not_run_together_and_inline_elements_do():
+    assert text_of(page("<div>A</div><div>B<b>C</b></div>").body) == "A BC"
+
+
+def test_cents_in_small_type_are_decimals():
+    assert figures_of(page("<p>12<sup>99</sup> €</p>").body).strip() == "12.99 €"
+    assert figures_of(page("<p>12,<sup>99</sup> €</p>").body).strip() == "12,99 €"
+
+
+def test_addresses():
+    found = page(
+        '<base href="https://cdn.example/x/"><link rel=canonical href="https://shop.example/de/p/1">'
+    )
+
+    assert found.absolute("a b.jpg") == "https://cdn.example/x/a%20b.jpg"
+    assert found.absolute("//y.example/z") == "https://y.example/z"
+    assert [found.absolute(bad) for bad in ("data:x", "javascript:1", "http://[", "", None)] == [""] * 5
+    assert found.leads_here("https://www.shop.example/de/p/1/")
+    assert not found.leads_here("https://shop.example/de/p/2")
+
+
+def test_meta_tags_and_empty_pages():
+    found = page('<meta property="og:title" content="A &amp;amp; B"><meta name=x>')
+
+    assert found.said("og:title", "none") == ["A & B"]
+    assert parse(b"", URL).title_tag == ""
+    assert small(found.body, 500)
+    assert not small(page("<p></p>" * 9).body, 3)

@@ -1,0 +1,56 @@
+"""Structured data and the page weighed against one another."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shelfwise.collect import extract
+
+
+def price(stated, shown, lang="de", url="https://shop.example/p"):
+    node = {"@type": "Product", "name": "Lampe", "offers": stated}
+    html = (
+        f'<html lang={lang}><script type="application/ld+json">{json.dumps(node)}</script><h1>Lampe</h1>'
+        f"{shown}<button>In den Warenkorb</button>"
+    )
+    row = extract(html.encode(), url)
+    return row["price"], row["currency"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown", "expected"),
+    [
+        (
+            {"price": "89.00", "priceCurrency": "EUR"},
+            "<p class=price><s>89,00 €</s> <b>69,00 €</b></p>",
+            ("69.00", "EUR"),
+        ),
+        (
+            {"price": "57.98", "priceCurrency": "EUR"},
+            "<p class=price>69,00 €</p><p class=price-net>57,98 € netto</p>",
+            ("69.00", "EUR"),
+        ),
+        (
+            {"price": "59", "priceCurrency": "EUR"},
+            "<p class=member-price>59,00 €</p><p class=price>69,00 €</p>",
+            ("69.00", "EUR"),
+        ),
+        ({}, "<p class=price>1.299,00 €</p>", ("1299.00", "EUR")),
+        ({"price": 0}, "<p class=price>69,00 €</p>", ("69.00", "EUR")),
+        ({"price": "1.299", "priceCurrency": "EUR"}, "<p class=price>1.299,00 €</p>", ("1299.00", "EUR")),
+        ({"price": "69.00", "priceCurrency": "EUR"}, "", ("69.00", "EUR")),
+        (None, "<p>no price</p>", (None, None)),
+    ],
+)
+def test_what_a_buyer_sees_wins(stated, shown, expected):
+    assert price(stated, shown) == expected
+
+
+def test_currencies_by_country():
+    assert price({}, "<p class=price>149 kr</p>", "sv") == ("149.00", "SEK") or price(
+        {}, "<p class=price>149 kr</p>", "sv"
+    ) == ("149", "SEK")
+    assert price({}, "<p class=price>$49.00</p>", "en", "https://shop.com.au/p")[1] == "AUD"
+    assert price({}, "<p class=price>$49.00</p>", "en", "https://shop.example/en-ca/p")[1] == "CAD"

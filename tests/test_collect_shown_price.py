@@ -1,0 +1,33 @@
+"""Prices that a page shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from shelfwise.collect.page import parse
+from shelfwise.collect.shown_price import shown_prices
+from shelfwise.collect.zones import find_zones
+
+WAYS = {
+    "struck": "<p class=price><del>89,00 €</del> <ins>69,00 €</ins></p>",
+    "named": "<p class=price><span class=old-price>89,00 €</span><span class=special-price>69,00 €</span></p>",
+    "labelled": "<p>UVP: 89,00 €</p><p>Preis: 69,00 €</p>",
+    "unit": "<p class=price>69,00 €</p><p class=price>89,00 € / kg</p>",
+    "instalments": "<p class=price>69,00 €</p><p>oder 12 x 5,75 € im Monat</p>",
+    "shipping": "<p class=price>69,00 €</p><p>zzgl. Versand 4,90 €</p>",
+    "members": "<p class=price>Mitglieder: 59,00 €</p><p class=price>69,00 €</p>",
+    "net": "<p class=price>57,98 € netto</p><p class=price>69,00 €</p>",
+    "parts": "<p class=price><span>69</span><span>,</span><span>00</span><span> €</span></p><p>du sparst 20,00 €</p>",
+    "cards": "<p class=price>69,00 €</p>"
+    + "<div class=x><a href=/o>O</a><p class=price>9,00 €</p></div>" * 3,
+    "thirty days": "<p class=price>69,00 €</p><p>Niedrigster Preis der letzten 30 Tage: 65,00 €</p>",
+}
+
+
+@pytest.mark.parametrize("html", WAYS.values(), ids=WAYS.keys())
+def test_the_price_of_now_comes_first(html):
+    page = parse(f"<h1>Lampe</h1>{html}<button>In den Warenkorb</button>".encode(), "https://shop.example/p")
+    found = shown_prices(page, find_zones(page, next(page.root.iter("h1"))), set())
+
+    assert str(found[0].readings[0]) == "69.00"
+    assert not found[0].flagged

@@ -1,0 +1,58 @@
+"""What the product is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from shelfwise.collect.page import parse
+from shelfwise.collect.title import choose_title, find_heading, shop_names, without_shop
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Red Lamp | Bright Shop", "Bright Shop - Red Lamp", "Red Lamp – BrightShop.com", "Red Lamp, Bright Shop",
+        "Bright Shop: Red Lamp", "Red Lamp - bright-shop.example",
+    ],
+)  # fmt: skip
+def test_the_shop_is_taken_off(text):
+    assert without_shop(text, ["Bright Shop", "bright-shop.example"]) == "Red Lamp"
+
+
+def test_a_name_with_separators_stays():
+    assert without_shop("Lamp - 40 W - red", ["Bright Shop"]) == "Lamp - 40 W - red"
+    assert without_shop("Bright Shop", ["Bright Shop"]) == "Bright Shop"
+
+
+def read(html, named=()):
+    page = parse(html.encode(), "https://www.bright.example/p")
+    shops = shop_names(page, [])
+    heading = find_heading(page, list(named), shops)
+    return choose_title(heading, list(named), page, shops)
+
+
+def test_the_logo_in_a_heading_is_not_the_product():
+    assert (
+        read("<title>Red Lamp | Bright</title><h1><a href=/>Bright</a></h1><h2>Red Lamp</h2>") == "Red Lamp"
+    )
+
+
+def test_brand_and_number_inside_the_heading_are_left_out():
+    html = "<title>Red Lamp</title><h1><span class=brand>Lux</span> Red Lamp <small class=sku>No. 12</small></h1>"
+
+    assert read(html, ["Red Lamp"]) == "Red Lamp"
+
+
+def test_pages_without_headings():
+    assert read("<title>Bright - Red Lamp</title><font size=5><b>Red Lamp</b></font>") == "Red Lamp"
+    assert read("<title>Red Lamp</title>") == "Red Lamp"
+    assert read("") == ""
+
+
+def test_names_of_shops():
+    page = parse(
+        '<img class=logo alt="Bright Logo"><p>© 2026 Bright Lights GmbH</p>'.encode(),
+        "https://www.bright.example/",
+    )
+
+    assert {"Bright", "Bright Lights", "bright"} <= set(shop_names(page, []))
