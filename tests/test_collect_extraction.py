@@ -7,7 +7,7 @@ import sys
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import shelfwise.collect
@@ -108,8 +108,12 @@ def test_no_damaged_page_raises_or_costs_more_than_its_field(page, data):
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=40))
+@example("http://[")
 def test_no_address_raises(url):
-    assert extract(b"<h1>Thing</h1><img src='//x/[y'><a href='http://[z'>", url)["url"] == url
+    row = extract(b"<h1>Thing</h1><img src='//x/[y'><a href='http://[z'>", url)
+
+    assert row["url"] == url
+    assert "could not be read" not in (row["reason"] or "")
 
 
 HOSTILE = {

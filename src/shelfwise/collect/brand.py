@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from urllib.parse import urlsplit
 
 from shelfwise.collect.page import Element, Page, text_of
 from shelfwise.collect.products import Facts
@@ -148,8 +147,9 @@ def _shown(page: Page, zones: Zones) -> list[tuple[str, float]]:
 
 
 def _path(link: Element) -> str:
-    parts = urlsplit(link.get("href") or "") if "[" not in (link.get("href") or "") else urlsplit("")
-    return f"{parts.path}{'?' + parts.query if parts.query else ''}".lower()
+    """Path and query of a link as written, lower case."""
+    address = (link.get("href") or "").lower().split("#")[0]
+    return re.sub(r"^(?:https?:)?//[^/]*", "", address)
 
 
 def _name_in(element: Element) -> str:

@@ -63,7 +63,8 @@ def _asked_for(page: Page, offer: Node) -> bool:
     """Whether an offer is the variant that the page's address asks for."""
     asked = parse_qs(urlsplit(page.url).query).get("variant")
     return bool(asked) and any(
-        parse_qs(urlsplit(text).query).get("variant") == asked for text in words_of(offer.get("url"), "@id")
+        parse_qs(urlsplit(page.absolute(text)).query).get("variant") == asked
+        for text in words_of(offer.get("url"), "@id")
     )
 
 

@@ -156,7 +156,11 @@ def _place(address: str) -> tuple[str, str, str]:
 
 
 def parse(html: bytes, url: str) -> Page:
-    """Parse a page. Never fails; of what is no HTML an empty page is made."""
+    """Parse a page. Never fails; of what is no HTML an empty page is made, of what is no address none."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        url = ""
     root = _tree(decode(html[:LARGEST], url))
     scripts = []
     for tag in root.iter("script"):
