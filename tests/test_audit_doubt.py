@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_shop import plant, recipe, shop
@@ -184,3 +184,18 @@ def test_doubts_begin_where_another_category_is_far_more_probable(evidence):
     assert set(np.unique(begun)) == {0.0, doubt._DOUBTED}
     assert 0 < (begun > 0).mean() < doubt._MOST
     assert lead[begun > 0].min() > max(0, lead[begun == 0].max() - 1e-6)
+
+
+@given(st.floats(0.02, 0.3), st.integers(0, 2**16))
+@settings(max_examples=30, deadline=None)
+def test_the_best_bin_finds_a_share_that_right_labels_hide(share, seed):
+    """However the rest is spread, as long as little of it looks like the made-up claims."""
+    rng = np.random.default_rng(seed)
+    made = rng.normal(5, 1, 3_000)
+    given = np.where(rng.random(6_000) < share, rng.normal(5, 1, 6_000), rng.normal(0, 1, 6_000))
+    assert doubt._best_bin(given, made) == pytest.approx(share, abs=0.03)
+
+
+def test_without_wrong_labels_the_best_bin_is_empty():
+    rng = np.random.default_rng(0)
+    assert doubt._best_bin(rng.normal(0, 1, 5_000), rng.normal(5, 1, 2_000)) < 0.01

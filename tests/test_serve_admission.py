@@ -24,7 +24,7 @@ def test_who_is_alone_is_never_refused():
 
 
 def test_a_burst_may_wait_as_long_as_any():
-    admission = busy(0.01, delay=0.5, steady=0.05)
+    admission = busy(0.01, delay=0.5, steady=0.05, batch=1)
     for _ in range(51):
         admission.enter(1, 0.05)
 
@@ -34,7 +34,7 @@ def test_a_burst_may_wait_as_long_as_any():
 
 
 def test_a_queue_that_stays_is_kept_short():
-    admission = busy(0.01, delay=0.5, steady=0.05)
+    admission = busy(0.01, delay=0.5, steady=0.05, batch=1)
     for _ in range(30):
         admission.enter(1, 0.05)
 
@@ -45,7 +45,7 @@ def test_a_queue_that_stays_is_kept_short():
 
 
 def test_few_requests_may_stand_as_long_as_a_burst():
-    admission = busy(0.001, delay=0.5, steady=0.05)
+    admission = busy(0.001, delay=0.5, steady=0.05, batch=1)
     for _ in range(8):
         admission.enter(50, 0.05)
 
@@ -70,3 +70,14 @@ def test_room_in_the_queue_is_bounded_whatever_the_model_does():
     with pytest.raises(RefusedError):
         admission.enter(3, 0.0)
     admission.enter(2, 0.0)
+
+
+def test_a_slow_model_may_have_two_full_batches_waiting():
+    admission = busy(0.01, delay=10.0, batch=64)
+    for _ in range(128):
+        admission.enter(1, 0.05)
+
+    admission.check(10.0)
+    admission.enter(1, 10.0)
+    with pytest.raises(RefusedError):
+        admission.check(10.0)

@@ -22,6 +22,9 @@ _PORT = click.IntRange(0, 65535)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}").fullmatch
 
 
+_STEADY = "The same once there has been a queue for a while.  [default: a tenth of --max-delay]"
+
+
 def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Options of how much is taken at once; names and defaults as in `serve.limits`."""
     whole, part = click.IntRange(min=1), click.FloatRange(min=0)
@@ -36,20 +39,8 @@ def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ("--fetch-time", "fetch_time", part, 10.0, "Seconds in which a picture has to be fetched."),
         ("--concurrency", "concurrency", whole, 512, "Requests at a time; one more is refused at once."),
         ("--queue", "queue", whole, 4096, "Products that may wait for the model."),
-        (
-            "--max-delay",
-            "delay",
-            part,
-            0.5,
-            "Seconds that a request may have to wait; longer is refused at once.",
-        ),
-        (
-            "--steady-delay",
-            "steady",
-            part,
-            0.05,
-            "The same once there has been a queue for a while.",
-        ),
+        ("--max-delay", "delay", part, 0.5, "Seconds that a request may wait; longer is refused at once."),
+        ("--steady-delay", "steady", part, None, _STEADY),
         ("--batch", "batch", whole, 64, "Products that go through the model together."),
         ("--wait", "wait", part, 0.005, "Seconds that a busy server lets a small batch wait for company."),
         ("--timeout", "timeout", part, 30.0, "Seconds after which nobody waits for an answer any more."),
@@ -60,7 +51,7 @@ def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         for flag, name, kind, value, meaning in reversed(listed):
             option = click.option(
                 flag, name, metavar="N" if kind is whole else "SECONDS", type=kind, default=value,
-                show_default=True, help=meaning,
+                show_default=value is not None, help=meaning,
             )  # fmt: skip
             command = option(command)
         return command

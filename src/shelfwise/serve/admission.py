@@ -18,6 +18,7 @@ from shelfwise.serve.refusal import RefusedError
 _SMOOTH = 0.2
 _LEAST = 8  # products a batch counts as at least: small ones would make a product look dear
 _FEW = 16
+_BATCHES = 2
 _BURST = 0.1  # seconds that a queue may be in use without being taken for one that stays
 
 
@@ -26,12 +27,13 @@ class Admission:
 
     Parameters
     ----------
-    limits: `queue`, `delay` and `steady` are read.
+    limits: `queue`, `delay`, `steady` and `batch` are read.
 
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._steady = limits.delay / 10 if limits.steady is None else limits.steady
         self._seconds = 0.0  # that a product took lately
         self._empty_at = time.monotonic()
         self.waiting = 0
@@ -49,7 +51,8 @@ class Admission:
         delay, limits = self.waiting * self._seconds, self._limits
         if delay > limits.delay:
             raise self._busy()
-        if delay <= limits.steady or self.requests < _FEW:
+        steady = max(self._steady, _BATCHES * limits.batch * self._seconds)  # a slow model needs full batches
+        if delay <= steady or self.requests < _FEW:
             return
         if (time.monotonic() if now is None else now) - self._empty_at > _BURST:
             raise self._busy()

@@ -38,7 +38,8 @@ class Limits:
     delay
         Seconds that a request may have to wait, by what the model did lately; longer is refused at once.
     steady
-        The same once requests have been waiting for a tenth of a second on end, which is no burst any more.
+        The same once requests have been waiting for a tenth of a second on end, which is no burst any more;
+        but never less than two full batches take. None is a tenth of `delay`.
     batch
         Products that go through the model together.
     wait
@@ -62,7 +63,7 @@ class Limits:
     concurrency: int = 512
     queue: int = 4096
     delay: float = 0.5
-    steady: float = 0.05
+    steady: float | None = None
     batch: int = 64
     wait: float = 0.005
     timeout: float = 30.0
@@ -71,6 +72,8 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if value is None:
+                continue
             if value < 0 or (value == 0 and field.name not in ("wait", "drain")):
                 raise RecipeError(f"the limit {field.name} has to be above 0; got {value:g}")
         if self.queue < self.items:
