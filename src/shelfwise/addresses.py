@@ -58,19 +58,21 @@ class Rules:
     """Which addresses may be asked.
 
     ports: of hosts on the public internet. hosts: where there are any, these alone may be asked, as HOST or
-    HOST:PORT; they may be in a private network or on this machine.
+    HOST:PORT; they may be in a private network or on this machine. private: any host and port may be asked,
+    in private networks and on this machine too.
     """
 
     ports: tuple[int, ...] = (80, 443)
     hosts: tuple[str, ...] = ()
+    private: bool = False
 
     def __post_init__(self) -> None:
         for given in self.hosts:
             _trusted(given)
 
     def trusts(self, host: str, port: int) -> bool:
-        """Whether a host was named."""
-        return any(
+        """Whether a host was named, or all are trusted."""
+        return self.private or any(
             host == named and port in ((wanted,) if wanted else self.ports)
             for named, wanted in map(_trusted, self.hosts)
         )

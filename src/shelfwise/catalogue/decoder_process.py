@@ -40,7 +40,7 @@ def main() -> None:
     source, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     prepare_decoders()
-    _confine(memory)
+    confine(memory)
     if os.name == "posix" and os.getppid() != parent:
         return  # it died before it could be watched
     answers.write(READY)
@@ -58,7 +58,7 @@ def _serve_one(source: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
     data = source.read(length)
     if len(data) < length:
         return False
-    _alarm(seconds)
+    alarm(seconds)
     try:
         image = decode(data, NAME, Limits(pixels, size), None if hint < 0 else hint)
         told, body = (PIXELS, *image.size), image.tobytes()
@@ -67,21 +67,21 @@ def _serve_one(source: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
         told, body = (REFUSED, 0, 0), json.dumps([code, str(error)]).encode()
     except MemoryError:
         told, body = (REFUSED, 0, 0), json.dumps(["decoder_memory", ""]).encode()
-    _alarm(0)
+    alarm(0)
     answers.write(TOLD.pack(*told, len(body)))
     answers.write(body)
     answers.flush()
     return True
 
 
-def _alarm(seconds: float) -> None:
+def alarm(seconds: float) -> None:
     """End the process after so many seconds of work, whatever it is doing; 0: not any more."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.setitimer(signal.ITIMER_REAL, (PATIENCE + 1) * seconds)  # who asks gives up before
 
 
-def _confine(memory: int) -> None:
+def confine(memory: int) -> None:
     """Take away what a decoder needs not; where a system cannot, the caller's clock remains."""
     with contextlib.suppress(OSError):  # of all processes this one is to go when memory runs out
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

@@ -38,7 +38,8 @@ CODES = frozenset(
 )  # fmt: skip
 """What a process may say of a picture; that it was late or died is said of the process (`_failure`)."""
 
-_CLOCKS = {int(getattr(signal, name)) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)}
+CLOCKS = {int(getattr(signal, name)) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)}
+"""Signals that end a process whose picture takes too long."""
 _MODULE = "shelfwise.catalogue.decoder_process"
 _ENDING = "no more pictures are decoded: whoever decodes them ends"
 _STARTING = 60.0  # seconds; on a machine that is busy with other things
@@ -190,7 +191,7 @@ class _Process:
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=child_environment(),
             )  # fmt: skip
         except OSError as error:
             raise PictureError("decoder_missing", f"no process for decoding starts: {error}") from error
@@ -272,7 +273,7 @@ class _Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)  # it may be on its way
         code = self._process.returncode
-        if self._late or (code is not None and -code in _CLOCKS):
+        if self._late or (code is not None and -code in CLOCKS):
             told = f"{shown} takes longer than {self._options.seconds:g} s to decode. Save it anew"
             return PictureError("decoder_time", told)
         how = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit code {code})"
@@ -304,7 +305,7 @@ def _refusal(body: bytes) -> PictureError | None:
     return PictureError(code, "".join(sign for sign in message if sign.isprintable() or sign == NAME))
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """What the process has to know, and no secret."""
     paths = [str(Path(entry).absolute()) for entry in sys.path if entry]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

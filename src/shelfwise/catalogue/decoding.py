@@ -148,6 +148,15 @@ def _openers() -> dict[str, Callable[[io.BytesIO, str], Image]]:
     }  # fmt: skip
 
 
+def picture_size(data: bytes, image: Image) -> tuple[int, int]:
+    """Width and height of a picture as it is seen, of which `image` was decoded, perhaps at a smaller size."""
+    if picture_format(data) != "JPEG":
+        return image.size
+    width, height = _openers()["JPEG"](io.BytesIO(data), "").size
+    lies = (width > height) != (image.width > image.height) and width != height
+    return (height, width) if lies else (width, height)
+
+
 # -- before decoding -----------------------------------------------------------------------------------------
 
 
