@@ -149,7 +149,7 @@ def _openers() -> dict[str, Callable[[io.BytesIO, str], Image]]:
 
 
 def picture_size(data: bytes, image: Image) -> tuple[int, int]:
-    """Width and height of a picture as it is seen, of which `image` was decoded, perhaps at a smaller size."""
+    """Width and height of a picture as it is seen; `image` was decoded from it, perhaps at a smaller size."""
     if picture_format(data) != "JPEG":
         return image.size
     width, height = _openers()["JPEG"](io.BytesIO(data), "").size

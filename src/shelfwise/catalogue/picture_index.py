@@ -25,8 +25,13 @@ _OTHER_ENDINGS = frozenset(
 )
 _CHUNK = 200_000  # paths that are held as Python strings at a time
 
-PATH, TAIL, NAME, STEM = "p", "t", "n", "s"
-"""Kinds of keys: whole path in the folder, its last two parts, file name, file name without its ending."""
+PATH, TAIL, NAME, STEM, ADDRESS = "p", "t", "n", "s", "a"
+"""Kinds of keys: whole path in the folder, its last two parts, file name, file name without its ending; and
+what a catalogue says of the picture, as the index of `shelfwise images` has it."""
+
+FETCHED = "index.parquet"
+"""The index in a folder that `shelfwise images` wrote."""
+_FETCHED_COLUMNS = ("image", "file", "sha256", "state")
 
 
 class PictureIndex:
@@ -79,7 +84,10 @@ class PictureIndex:
             if not os.path.realpath(self.folder / self.paths[number]).startswith(str(self.folder) + os.sep)
         )
         self.notes = walk.notes()
-        self._hashes, self._files = _keys(self.paths)
+        keys = [*_keys(self.paths), _fetched_keys(self.folder / FETCHED, self.paths)]
+        hashes, files = (np.concatenate(parts) for parts in zip(*keys, strict=True))
+        ranks = np.argsort(hashes, kind="stable")  # stable: of equal keys the first file stays the first
+        self._hashes, self._files = hashes[ranks], files[ranks]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -94,8 +102,8 @@ class PictureIndex:
         return found, count.astype(np.int64)
 
 
-def _keys(paths: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
-    """Hashes of all keys of all files, sorted, and the files that they stand for."""
+def _keys(paths: pl.Series) -> list[tuple[NDArray[np.uint64], NDArray[np.int32]]]:
+    """Hashes of all keys of all files, kind by kind, and the files that they stand for."""
     name = pl.col("path").str.extract(r"([^/]*)$")
     texts = {
         PATH: pl.col("path"),
@@ -103,15 +111,30 @@ def _keys(paths: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
         NAME: name,
         STEM: name.str.replace(r"(.)\.[^.]*$", "$1"),
     }
-    hashes, files = [], []
+    found = []
     for kind, text in texts.items():
         table = paths.to_frame("path").select((pl.lit(kind) + text.str.normalize("NFC")).alias("key"))
         there = table["key"].is_not_null().to_numpy()
-        hashes.append(table["key"].hash().to_numpy()[there])
-        files.append(np.flatnonzero(there).astype(np.int32))
-    every, numbers = np.concatenate(hashes), np.concatenate(files)
-    order = np.argsort(every, kind="stable")  # stable: of equal keys the first file stays the first
-    return every[order], numbers[order]
+        found.append((table["key"].hash().to_numpy()[there], np.flatnonzero(there).astype(np.int32)))
+    return found
+
+
+def _fetched_keys(index: Path, paths: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """Hashes of what a catalogue says of its pictures, and their files, where there is such an index."""
+    none = np.empty(0, np.uint64), np.empty(0, np.int32)
+    if not index.is_file():
+        return none
+    try:
+        scan = pl.scan_parquet(index, glob=False)
+        if not set(_FETCHED_COLUMNS) <= set(scan.collect_schema().names()):
+            return none  # somebody else's
+        rows = scan.filter(pl.col("file").is_not_null()).select("image", "file").unique().collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise CatalogueError(f"{index}: cannot be read ({error}). Run shelfwise images again.") from error
+    numbers = paths.to_frame("file").with_row_index("number")
+    table = rows.join(numbers, on="file", how="inner")
+    keys = table.select((pl.lit(ADDRESS) + pl.col("image").str.normalize("NFC")).alias("key"))["key"]
+    return keys.hash().to_numpy(), table["number"].cast(pl.Int32).to_numpy()
 
 
 class _Walk:

@@ -7,7 +7,8 @@ A product's picture is found, in this order, by
    its last parts, or by its file name;
 3. a file whose name is the product's id, with any ending and at any depth;
 4. an address in the column `image`: by the last parts of its path, or by its file name. It comes after the
-   id, because file names of addresses repeat from product to product ("1.jpg").
+   id, because file names of addresses repeat from product to product ("1.jpg"). Where `shelfwise images`
+   wrote the folder, its index knows the file of the whole address, and that comes before the id.
 
 Nothing outside the folder of pictures and the catalogue's own folder is ever opened. A path that climbs out
 of them with ".." is refused. So is an absolute path elsewhere, unless a file of that name is in the folder of
@@ -30,7 +31,7 @@ from urllib.parse import quote, unquote, urlsplit
 import polars as pl
 
 from shelfwise.catalogue.decoding import LIMITS, Limits, decode
-from shelfwise.catalogue.picture_index import NAME, PATH, STEM, TAIL, PictureIndex
+from shelfwise.catalogue.picture_index import ADDRESS, NAME, PATH, STEM, TAIL, PictureIndex
 from shelfwise.errors import PictureError
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ class PictureFolder:
         if not named:
             return _Try(by_id)
         if _ADDRESS.match(named):
-            return _Try([*by_id, *_end_keys(_address_path(named))], named if self.index is not None else "")
+            keys = [ADDRESS + named, *by_id, *_end_keys(_address_path(named))]
+            return _Try(keys, named if self.index is not None else "")
         path, outside = self._inside(named)
         if path is None:
             return _Try([], named, refused=True)

@@ -14,6 +14,7 @@ from shelfwise.cli import audit as auditing
 from shelfwise.cli import demo as demonstrating
 from shelfwise.cli import doctor, encoders, options, terminal
 from shelfwise.cli import explore as exploring
+from shelfwise.cli import images as fetching
 from shelfwise.cli import queue as queueing
 from shelfwise.cli import review as reviewing
 from shelfwise.cli import serve as serving
@@ -321,6 +322,7 @@ main.add_command(auditing.audit)
 main.add_command(demonstrating.demo)
 main.add_command(doctor.doctor)
 main.add_command(exploring.explore)
+main.add_command(fetching.images)
 main.add_command(queueing.queue)
 main.add_command(reviewing.review)
 main.add_command(reviewing.correct)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import shelfwise
 from shelfwise.addresses import Rules, Target, follow, is_public, is_reachable, look_up, read
 from shelfwise.catalogue.decoding import picture_format
-from shelfwise.errors import AddressError
+from shelfwise.errors import AddressError, RecipeError
 from shelfwise.images import codes
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class AskingOptions:
 
     private: bool = False
     seconds: float = 10.0
-    most: int = 20 * 2**20
+    most: int = 10 * 2**20
     contact: str = ""
     only_look: bool = False
 
@@ -69,6 +69,13 @@ class Answer:
     length: int | None = None
     held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
     """To be closed when the body is no longer needed."""
+
+
+def check_contact(contact: str) -> str:
+    """Return a contact that a header may hold, or raise RecipeError."""
+    if len(contact) > 200 or not contact.isascii() or not contact.replace(" ", "").isprintable():
+        raise RecipeError(f"--contact {contact[:40]!r}: up to 200 ASCII signs, such as shop@example.com")
+    return contact
 
 
 class _NoSuchHost(OSError):
@@ -116,7 +123,7 @@ class Asker:
             answer = await self._follow(url, headers, held)
         except AddressError as error:
             answer = Answer(error.code)
-        except (Exception, asyncio.TimeoutError) as error:
+        except (TimeoutError, Exception) as error:
             answer = Answer(_code_of(error))
         except BaseException:
             await held.aclose()
@@ -153,17 +160,18 @@ class Asker:
 
     async def _body(self, response: aiohttp.ClientResponse, held: contextlib.AsyncExitStack) -> bytes:
         """The body, unpacked, as long as it is within the limit."""
-        most, body, waits = self._options.most, bytearray(), True
+        most, pieces, size, waits = self._options.most, [], 0, True
         if (response.content_length or 0) > most:
             raise _too_large(most)
-        async for piece in _unpacked(response, most):
-            body += piece
-            if len(body) > most:
+        async for piece in _unpacked(response):
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
                 raise _too_large(most)
-            if waits and len(body) > _SMALL:
+            if waits and size > _SMALL:
                 waits = False
                 await held.enter_async_context(self._large)
-        return bytes(body)
+        return b"".join(pieces)
 
     # -- where to --------------------------------------------------------------------------------------------
 
@@ -195,7 +203,7 @@ class Asker:
         return socket.socket(family, kind, protocol)
 
 
-async def _unpacked(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[bytes]:
+async def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding in ("identity", ""):
         async for piece in response.content.iter_chunked(_PIECE):
@@ -216,7 +224,7 @@ async def _unpacked(response: aiohttp.ClientResponse, most: int) -> AsyncIterato
 async def _look(response: aiohttp.ClientResponse) -> str:
     """The code of a body by its first bytes; "" for a picture."""
     start = bytearray()
-    async for piece in _unpacked(response, _LOOK):
+    async for piece in _unpacked(response):
         start += piece
         if len(start) >= _LOOK:
             break

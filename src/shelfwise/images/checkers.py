@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from shelfwise.catalogue.decoder_process import PATIENCE, READY
-from shelfwise.catalogue.decoders import CODES, CLOCKS, child_environment, memory_for
+from shelfwise.catalogue.decoders import CLOCKS, CODES, child_environment, memory_for
 from shelfwise.catalogue.decoding import FORMATS, LIMITS, picture_format
 from shelfwise.errors import PictureError
 from shelfwise.images.checking_process import LENGTH, Found, Settings
@@ -126,9 +126,9 @@ class Checkers:
                     process = await self._answer([one], process)
                 return process
             found = found or [Found(code)]
-        for (_, answer), one in zip(asked, found or [], strict=True):
+        for (_, answer), told in zip(asked, found or [], strict=True):
             if not answer.done():
-                answer.set_result(one)
+                answer.set_result(told)
         return process
 
 

@@ -194,7 +194,7 @@ class Ledger:
             "WHERE state = 0 AND wanted = 1 AND host = ? AND tries = ? AND id > ? ORDER BY id LIMIT ?",
             (latest, host, tries, after, count),
         )
-        return [Link(*row[:-1], bool(row[-1])) for row in rows]
+        return [Link._make(row) for row in rows]
 
     def put(self, results: Iterable[Result]) -> None:
         """Keep what became of addresses, all of them or, after a kill, none."""
@@ -221,21 +221,26 @@ class Ledger:
         """Keep that addresses are as they were when they were stored."""
         with self._change() as db:
             db.executemany(
-                "UPDATE links SET state = 1, code = '', http = ?, tries = 0, due = 0 WHERE id = ?",
-                ((one.http, one.link) for one in results),
+                "UPDATE links SET state = 1, code = '', http = 200, tries = 0, due = 0 WHERE id = ?",
+                ((one.link,) for one in results),
             )
 
     def fail_host(self, host: str, code: str) -> int:
-        """Give up what is left to ask of a host; what is stored stays so, the rest fails. Returns how many."""
+        """Give up what is left to ask of a host: what is stored stays so, the rest fails; tell how many."""
         left = "state = 0 AND wanted = 1 AND host = ?"
         with self._change() as db:
             stored = db.execute(
-                f"UPDATE links SET state = 1, code = '', tries = 0 WHERE {left} AND sha IS NOT NULL", (host,)
+                f"UPDATE links SET state = 1, code = '', http = 200, tries = 0 WHERE {left} "
+                "AND sha IS NOT NULL",
+                (host,),
             ).rowcount
-            return stored + db.execute(
-                f"UPDATE links SET state = 2, code = ?, http = NULL WHERE {left}",
-                (code, host),
-            ).rowcount
+            return (
+                stored
+                + db.execute(
+                    f"UPDATE links SET state = 2, code = ?, http = NULL WHERE {left}",
+                    (code, host),
+                ).rowcount
+            )
 
     def lose(self, shas: Iterable[str]) -> None:
         """Ask again what was stored under contents whose files are gone."""

@@ -53,9 +53,9 @@ FROM wanted w JOIN links l ON l.id = w.link {where} GROUP BY l.id ORDER BY min(w
 class Report:
     """What came of a run.
 
-    rows, without, inside, local: of the catalogue (see `Counts`). links: addresses, each once. stored, failed:
-    of them. contents, bytes: files, duplicates once. asked: addresses that this run was done with. codes:
-    failures by code. hosts: those with most failures, as (host, links, failed, most frequent code).
+    rows, without, inside, local: of the catalogue (see `Counts`). links: addresses, each once. stored,
+    failed: of them. contents, bytes: files, duplicates once. asked: addresses that this run was done with.
+    codes: failures by code. hosts: those with most failures, as (host, links, failed, most frequent code).
     """
 
     rows: int
@@ -84,10 +84,14 @@ def write_outcome(folder: Path, ledger: Ledger, counts: Counts, check: bool) -> 
 
     Parameters
     ----------
-    folder: where to.
-    ledger: what is known.
-    counts: of the catalogue.
-    check: whether was only looked.
+    folder
+        Where to.
+    ledger
+        What is known.
+    counts
+        Of the catalogue.
+    check
+        Whether was only looked.
 
     """
     if check:
@@ -140,7 +144,9 @@ def _worst(ledger: Ledger) -> list[tuple[str, int, int, str]]:
     return found
 
 
-def _write_table(path: Path, rows: Iterator[tuple[object, ...]], schema: dict[str, type[pl.DataType]]) -> None:
+def _write_table(
+    path: Path, rows: Iterator[tuple[object, ...]], schema: dict[str, type[pl.DataType]]
+) -> None:
     def pieces() -> Iterator[pl.DataFrame]:
         while page := list(islice(rows, _PAGE)):
             yield pl.DataFrame(page, schema=schema, orient="row")
@@ -171,4 +177,3 @@ def _write_dead(path: Path, ledger: Ledger) -> None:
         for url, host, http, code, products in ledger.rows(_LINKS_SQL.format(where="WHERE l.state = 2")):
             safe = f"'{url}" if str(url)[:1] in "=+-@\t\r" else url
             writer.writerow([safe, host, http, code, meaning(str(code)), products])
-

@@ -11,18 +11,18 @@ from pathlib import Path
 from shelfwise.catalogue.read import open_source
 from shelfwise.catalogue.roles import find_roles
 from shelfwise.errors import CatalogueError, MissingExtraError, PictureError
-from shelfwise.images import codes
 from shelfwise.images.asking import Asker, AskingOptions
 from shelfwise.images.checkers import Checkers, CheckingOptions
 from shelfwise.images.lanes import LaneOptions, Lanes, Told
 from shelfwise.images.ledger import FAILED, STORED, TODO, Ledger, Link, Result
 from shelfwise.images.outcome import Report, report_of, write_outcome
-from shelfwise.images.store import FOLDER, STATE, Store
-from shelfwise.images.wanted import Counts, register
+from shelfwise.images.publish import publish
+from shelfwise.images.shards import write_shards
+from shelfwise.images.store import STATE, Store
+from shelfwise.images.wanted import register
 
 Notify = Callable[[str, int, int], None]
-"""Told of the step that has begun ("reading", "asking", "writing"), of how much is done and of how much is
-to do."""
+"""Told of the step ("reading", "asking", "writing", "packing"), and of how much is done of how much."""
 
 _LOST = 1000
 
@@ -31,13 +31,14 @@ _LOST = 1000
 class ImageOptions:
     """How pictures are fetched.
 
-    check: look only, and store nothing. every: all pictures of a product and not the main one alone. size:
-    longest side in pixels, 0 leaves pictures as they are. refresh: ask again what is stored or has failed for
-    good. workers: processes that decode. roles: of columns that are not as they were found. asking, lanes:
-    see there.
+    check: look only, and store nothing. pack: None, "parquet", "webdataset" or "imagefolder", beside the
+    files. every: all pictures of a product and not the main one alone. size: longest side in pixels, 0 leaves
+    pictures as they are. refresh: ask again what is stored or has failed for good. workers: processes that
+    decode. roles: of columns that are not as they were found. asking, lanes: see there.
     """
 
     check: bool = False
+    pack: str | None = None
     every: bool = False
     size: int = 0
     refresh: bool = False
@@ -85,6 +86,11 @@ def download(
         asked = _ask_all(folder, ledger, options, tell)
         tell("writing", 0, 0)
         write_outcome(folder, ledger, counts, options.check)
+        if options.pack == "imagefolder":
+            publish(folder, ledger, source, roles, lambda done: tell("packing", done, source.rows))
+        elif options.pack is not None:
+            total = ledger.count().get(STORED, 0)
+            write_shards(Store(folder), ledger, options.pack, lambda done: tell("packing", done, total))
         return report_of(ledger, counts, asked, time.perf_counter() - started)
 
 
@@ -107,7 +113,7 @@ def _folder(folder: Path, options: ImageOptions) -> Path:
         was = mark.read_text(encoding="ascii").strip() if mark.exists() else ""
         if was and was != str(options.size):
             told = f"--size {was}" if was != "0" else "no --size"
-            raise CatalogueError(f"{folder} was written with {told}; go on with that, or choose another folder")
+            raise CatalogueError(f"{folder} was written with {told}; go on so, or choose another folder")
         mark.write_text(str(options.size), encoding="ascii")
     return folder
 
@@ -116,6 +122,7 @@ def _ask_all(folder: Path, ledger: Ledger, options: ImageOptions, tell: Notify) 
     """Ask what is left to ask, in an event loop of its own."""
     store = None if options.check else Store(folder)
     if store is not None:
+        store.open()
         _ask_again_what_is_gone(ledger, store)
     before = ledger.count()
     to_do = before.get(TODO, 0)
@@ -167,7 +174,6 @@ class _Run:
         """Ask one address, and store what it gives."""
         answer = await self._asker.ask(link.url, link.etag, link.modified)
         try:
-            about = {"http": answer.http, "etag": answer.etag, "modified": answer.modified}
             if answer.kept:
                 return Told(Result(link.id, STORED, http=answer.http), kept=True)
             if answer.code:
@@ -181,14 +187,10 @@ class _Run:
                 return Told(Result(link.id, FAILED, error.code, answer.http))
             data = answer.body if found.data is None else found.data
             sha = self._store.put(data, found.form)
-            return Told(
-                Result(
-                    link.id, STORED, sha=sha, form=found.form, width=found.width, height=found.height,
-                    bytes=len(data), **about,
-                )
+            kept = Result(
+                link.id, STORED, http=answer.http, etag=answer.etag, modified=answer.modified, sha=sha,
+                form=found.form, width=found.width, height=found.height, bytes=len(data),
             )  # fmt: skip
+            return Told(kept)
         finally:
             await answer.held.aclose()
-
-
-__all__ = ["FOLDER", "Counts", "ImageOptions", "Report", "codes", "download"]

@@ -28,18 +28,21 @@ class Store:
     Parameters
     ----------
     folder
-        Made if it is not there.
+        Where they are.
 
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._building = folder / STATE / "building"
+        self._count = 0
+
+    def open(self) -> None:
+        """Make the folders that files are written in; what a run that was killed left there goes."""
         shutil.rmtree(self._building, ignore_errors=True)  # of a run that was killed
         self._building.mkdir(parents=True)
         for number in range(256):
-            (folder / FOLDER / f"{number:02x}").mkdir(parents=True, exist_ok=True)
-        self._count = 0
+            (self.folder / FOLDER / f"{number:02x}").mkdir(parents=True, exist_ok=True)
 
     def put(self, data: bytes, form: str) -> str:
         """Store bytes, unless they are there; returns their SHA-256 in hexadecimal."""
