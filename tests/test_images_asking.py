@@ -1,4 +1,4 @@
-"""One question over HTTP: what hosts do becomes a code, what they ask for is heard, nothing private is asked."""
+"""One question over HTTP: what hosts do becomes a code, what they ask for is heard."""
 
 import asyncio
 import email.utils
@@ -68,8 +68,7 @@ def test_an_address_that_leads_nowhere_has_its_code(url, code):
 
 
 def test_nothing_private_is_connected_to_in_any_spelling():
-    canary = Canary()
-    with canary if hasattr(canary, "__enter__") else _closing(canary):
+    with Canary() as canary:
         found = {ask(url, AskingOptions(seconds=0.5)).code for url in forms(canary.port)}
         assert canary.count == 0
     assert found <= {"address_refused", "unknown_host"}
@@ -78,7 +77,8 @@ def test_nothing_private_is_connected_to_in_any_spelling():
 @pytest.mark.parametrize(
     ("tag", "code"),
     [
-        ("noai", "opted_out"), ("noimageai, nofollow", "opted_out"), ("noindex", "opted_out"), ("NoAI", "opted_out"),
+        ("noai", "opted_out"), ("noimageai, nofollow", "opted_out"), ("noindex", "opted_out"),
+        ("NoAI", "opted_out"),
         ("shelfwise: none", "opted_out"), ("otherbot: noindex", ""), ("all", ""), ("nofollow", ""),
         ("noindex, unavailable_after: 25 Jun 2030", "opted_out"),
     ],

@@ -90,7 +90,8 @@ def test_clocks_that_were_set_do_not_make_an_address_wait_for_ever(ledger):
 
 
 def test_another_process_is_told_that_one_is_at_work(ledger, tmp_path):
-    code = f"from pathlib import Path; from shelfwise.images.ledger import Ledger; Ledger(Path({str(tmp_path)!r}, 'ledger.sqlite'))"
+    path = str(tmp_path / "ledger.sqlite")
+    code = f"import pathlib, shelfwise.images.ledger as one; one.Ledger(pathlib.Path({path!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "another run is at work" in done.stderr
 
