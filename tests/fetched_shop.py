@@ -8,7 +8,7 @@ import polars as pl
 from hostile_pictures import photo, saved
 from picture_answers import answering
 
-COUNT = 24
+COUNT = 80
 
 
 def pictures():
@@ -30,7 +30,7 @@ def catalogue(url):
     return pl.DataFrame(
         {
             "product_id": [f"sku-{number}" for number in range(COUNT + 1)],
-            "title": ["thing"] * (COUNT + 1),
+            "title": [f"thing {number // 2 % 5}" for number in range(COUNT + 1)],
             "category": [("blue", "red")[number % 2] for number in range(COUNT + 1)],
             "image": [f"{url}/{number}/main.jpg" for number in range(COUNT + 1)],
         }

@@ -30,7 +30,7 @@ def test_each_product_has_its_file_and_its_row(tmp_path):
     )
     assert table["category"].to_list() == [("blue", "red")[number % 2] for number in range(COUNT)]
     assert table["product_id"][5] == "sku-5"
-    assert "24 pictures of 25 rows" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "80 pictures of 81 rows" in (folder / "README.md").read_text(encoding="utf-8")
     # the files of the dataset do not stand in for pictures that could not be fetched
     assert all("/pictures/" in str(one.path) for one in found[:COUNT])
     assert found[COUNT].problem[0] == "missing"

@@ -24,7 +24,7 @@ def folder(tmp_path):
     return tmp_path / "out"
 
 
-def pack(folder, kind, count=10):
+def pack(folder, kind, count=30):
     with Ledger(folder / STATE / "fetched.sqlite") as ledger:
         return write_shards(Store(folder), ledger, kind, count=count)
 
@@ -45,7 +45,7 @@ def test_tar_shards_hold_a_picture_and_what_is_known_of_it(folder):
 
     assert first == pictures()[0]
     assert names[0].rsplit(".", 1) == [json.loads(about)["sha256"], "jpg"]
-    assert len(names) == 20
+    assert len(names) == 60
     assert json.loads(about)["product_id"] == "sku-0"
 
 
@@ -66,5 +66,5 @@ def test_the_same_bytes_come_again_and_what_is_whole_is_left_alone(folder, kind)
 
 def test_shards_that_are_too_many_go(folder):
     pack(folder, "parquet", count=5)
-    assert pack(folder, "parquet", count=20) == 2
+    assert pack(folder, "parquet", count=40) == 2
     assert len(list((folder / SHARDS).iterdir())) == 2
