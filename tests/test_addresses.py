@@ -215,3 +215,14 @@ def test_a_literal_address_is_never_looked_up():
 
     found = asyncio.run(resolve(read("http://8.8.8.8/", Rules()), Rules(), never))
     assert found == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8123/a", "http://localhost/a", "http://10.0.0.1/a"])
+def test_rules_may_trust_every_private_host(address):
+    assert Rules(private=True).trusts("anything", 8123)
+    assert read(address, Rules(private=True)).url == address
+
+
+def test_the_keys_of_a_cloud_are_never_asked():
+    with pytest.raises(AddressError):
+        asyncio.run(resolve(read("http://169.254.169.254/", Rules(private=True)), Rules(private=True)))

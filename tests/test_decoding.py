@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfwise.catalogue.decoding import FORMATS, Limits, decode, picture_format
+from shelfwise.catalogue.decoding import FORMATS, Limits, decode, picture_format, picture_size
 from shelfwise.errors import PictureError
 
 Image = pytest.importorskip("PIL.Image")
@@ -253,3 +253,16 @@ def test_damage_ends_in_a_picture_or_in_one_error(kind: str, place: int, junk: b
         else:
             ended = image.mode
     assert ended in ("RGB", "truncated", "unreadable", "too_many_pixels", "not_a_picture", "format")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size"), [(1, (80, 48)), (3, (80, 48)), (6, (48, 80)), (8, (48, 80))]
+)
+def test_the_size_of_a_picture_that_was_decoded_smaller(orientation, size):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(noise(80, 48), "JPEG", exif=exif)
+    small = decode(data, size_hint=1)
+
+    assert small.width < 40
+    assert picture_size(data, small) == size

@@ -5,6 +5,7 @@ import hashlib
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from shelfwise.images.asking import AskingOptions
 from shelfwise.images.lanes import LaneOptions
 from shelfwise.images.outcome import CHECKED, INDEX
 from shelfwise.images.run import ImageOptions, download
-from shelfwise.images.store import STATE
+from shelfwise.images.store import STATE, Store
 
 CODES = {
     "404": "status_404", "410": "status_410", "403": "status_403", "unknown-host": "unknown_host",
@@ -160,6 +161,37 @@ def test_checking_stores_nothing(catalogue, shop, tmp_path):
     assert table["code"].to_list() == [meant[fate] for fate in table["fate"]]
     assert report.stored + report.failed == COUNT
     assert not (tmp_path / "out" / "pictures").exists()
+
+
+def test_a_check_that_was_cut_off_goes_on_and_one_that_ended_begins_anew(catalogue, shop, tmp_path):
+    few, folder = tmp_path / "few.parquet", tmp_path / "out"
+    pl.read_parquet(catalogue).head(30).write_parquet(few)
+    download(few, folder, options(check=True))
+    shop.clear()
+    download(few, folder, options(check=True))
+    again = sum(shop.hits().values())
+    (folder / STATE / CHECKED).touch()  # as a kill leaves it
+    shop.clear()
+    download(few, folder, options(check=True))
+
+    assert again >= 20
+    assert sum(shop.hits().values()) < again / 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [(OSError(28, "No space left"), OSError), (sqlite3.OperationalError("full"), CatalogueError)],
+)
+def test_a_full_disk_ends_the_run_in_words(catalogue, tmp_path, monkeypatch, fault, raised):
+    def full(*about):
+        raise fault
+
+    monkeypatch.setattr(Store, "put", full)
+    with pytest.raises(raised, match=r"No space left|Is the disk full"):
+        download(catalogue, tmp_path / "out", options())
+    monkeypatch.undo()
+    small = pl.read_parquet(catalogue).head(10)
+    assert download(small, tmp_path / "out", options()).links == 10
 
 
 def test_pictures_become_smaller_and_the_size_stays_that_of_the_folder(catalogue, tmp_path):

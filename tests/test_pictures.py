@@ -294,3 +294,17 @@ def test_the_pictures_of_a_source(shelf: Path):
     ]
     assert [read(each) for each in PictureFolder.of(source).find(frame)] == [None, "e5.jpg"]
     assert PictureFolder.of(open_source(frame)).find(frame) == [None, None]
+
+
+def test_an_index_of_somebody_else_changes_nothing(tmp_path):
+    (tmp_path / "7.jpg").write_bytes(b"x")
+    pl.DataFrame({"image": ["http://a/1.jpg"], "file": ["7.jpg"]}).write_parquet(tmp_path / "index.parquet")
+    products = pl.DataFrame({"product_id": ["1"], "image": ["http://a/1.jpg"]})
+
+    assert PictureFolder(tmp_path).find(products)[0].problem[0] == "missing"
+
+
+def test_a_damaged_index_says_what_to_do(tmp_path):
+    (tmp_path / "index.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(CatalogueError, match="Run shelfwise images again"):
+        PictureFolder(tmp_path)

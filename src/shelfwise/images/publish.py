@@ -70,7 +70,8 @@ def publish(
                 notify(start)
             yield _with_products(table, products)
 
-    empty = _with_products(pl.DataFrame(schema=_SCHEMA), clean(source.frame().head(0), roles))
+    none = pl.DataFrame(schema={name: source.columns[name] for name in roles.used(source.columns)})
+    empty = _with_products(pl.DataFrame(schema=_SCHEMA), clean(none, roles))
     write_parquet(empty, pieces(), building / "metadata.parquet")
     (building / "README.md").write_text(_card(count, source.rows, empty.columns), encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from shelfwise.images.asking import Asker, AskingOptions
 from shelfwise.images.checkers import Checkers, CheckingOptions
 from shelfwise.images.lanes import LaneOptions, Lanes, Told
 from shelfwise.images.ledger import FAILED, STORED, TODO, Ledger, Link, Result
-from shelfwise.images.outcome import Report, report_of, write_outcome
+from shelfwise.images.outcome import CHECKED, Report, report_of, write_outcome
 from shelfwise.images.publish import publish
 from shelfwise.images.shards import write_shards
 from shelfwise.images.store import STATE, Store
@@ -25,6 +28,7 @@ Notify = Callable[[str, int, int], None]
 """Told of the step ("reading", "asking", "writing", "packing"), and of how much is done of how much."""
 
 _LOST = 1000
+_LOOKUPS = 32  # names of hosts that are looked up at a time: dead ones take seconds
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,32 @@ def download(
     source = open_source(catalogue)
     roles = find_roles(source.sample(), options.roles)
     started = time.perf_counter()
-    with Ledger(folder / STATE / ("checked.sqlite" if options.check else "fetched.sqlite")) as ledger:
+    path = folder / STATE / ("checked.sqlite" if options.check else "fetched.sqlite")
+    with _writable(folder), Ledger(path) as ledger:
         tell("reading", 0, source.rows)
         counts = register(source, roles, ledger, options.every)
-        ledger.open_again(options.refresh or options.check)
+        ledger.open_again(options.refresh or (options.check and _was_finished(folder)))
         asked = _ask_all(folder, ledger, options, tell)
         tell("writing", 0, 0)
         write_outcome(folder, ledger, counts, options.check)
+        if options.check:
+            (folder / STATE / CHECKED).unlink()
         if options.pack == "imagefolder":
             publish(folder, ledger, source, roles, lambda done: tell("packing", done, source.rows))
         elif options.pack is not None:
             total = ledger.count().get(STORED, 0)
             write_shards(Store(folder), ledger, options.pack, lambda done: tell("packing", done, total))
         return report_of(ledger, counts, asked, time.perf_counter() - started)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """Tell what is wrong with the ledger's disk in words."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        told = f"{folder}: the ledger cannot be written ({error}). Is the disk full? Then run it again"
+        raise CatalogueError(told) from error
 
 
 def _check_extra() -> None:
@@ -118,6 +135,14 @@ def _folder(folder: Path, options: ImageOptions) -> Path:
     return folder
 
 
+def _was_finished(folder: Path) -> bool:
+    """Whether a check has ended, so that another one begins anew; one that was killed is gone on with."""
+    mark = folder / STATE / CHECKED
+    finished = (folder / CHECKED).exists() and not mark.exists()
+    mark.touch()  # until this one has ended
+    return finished
+
+
 def _ask_all(folder: Path, ledger: Ledger, options: ImageOptions, tell: Notify) -> Lanes:
     """Ask what is left to ask, in an event loop of its own."""
     store = None if options.check else Store(folder)
@@ -128,8 +153,11 @@ def _ask_all(folder: Path, ledger: Ledger, options: ImageOptions, tell: Notify) 
     to_do = before.get(TODO, 0)
     tell("asking", 0, to_do)
     run = _Run(ledger, store, options, lambda done: tell("asking", done, to_do))
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        lanes = runner.run(run.all())
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            lanes = runner.run(run.all())
+    except BaseExceptionGroup as several:  # a disk that is full is told by each of its tasks
+        raise _first(several) from None
     if store is not None:
         store.prune(ledger)
         store.close()
@@ -140,6 +168,10 @@ def _ask_again_what_is_gone(ledger: Ledger, store: Store) -> None:
     lost = list(store.missing(ledger))
     for start in range(0, len(lost), _LOST):
         ledger.lose(lost[start : start + _LOST])
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -161,6 +193,7 @@ class _Run:
     async def all(self) -> Lanes:
         """Ask everything."""
         options = self._options
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOKUPS))
         asking = AskingOptions(**{**vars(options.asking), "only_look": options.check})
         checking = CheckingOptions(options.size, 0 if options.check else options.workers)
         async with Asker(asking) as self._asker, Checkers(checking) as self._checkers:
