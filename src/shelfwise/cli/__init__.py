@@ -17,6 +17,7 @@ from shelfwise.cli import explore as exploring
 from shelfwise.cli import images as fetching
 from shelfwise.cli import queue as queueing
 from shelfwise.cli import review as reviewing
+from shelfwise.cli import scrape as scraping
 from shelfwise.cli import serve as serving
 from shelfwise.cli import shelves as shelving
 
@@ -318,6 +319,7 @@ def _mind_pictures(model: shelfwise.Categorizer) -> None:
 
 main.add_command(encoders.finetune)
 main.add_command(encoders.export)
+main.add_command(scraping.scrape)
 main.add_command(auditing.audit)
 main.add_command(demonstrating.demo)
 main.add_command(doctor.doctor)
