@@ -160,7 +160,8 @@ class JobScheduler(BaseScheduler):
         if row is None:
             self._wake_later()
             return None
-        rendered = row.browser or self.job.settings.browser == "always"
+        mode = self.job.settings.browser
+        rendered = mode == "always" or (row.browser and mode == "auto" and bool(self.job.chromium))
         return Request(
             row.url, callback=spider.parse, errback=spider.failed, dont_filter=True,
             meta={"row": row, "rendered": rendered, "verbatim_url": True},

@@ -31,6 +31,7 @@ TELLING = ("title", "price", "brand", "category_path", "images", "description")
 _TEMPORARY = frozenset(
     ("timeout", "too_slow", "reset", "truncated", "refused", "no_such_host", "browser", "bad_answer")
 )
+_UNSEEN = frozenset(("needs_browser", "login", "wall", "unreadable"))  # says nothing about the product
 _OPTED_OUT = frozenset(("noindex", "tdm_reserved"))
 
 
@@ -246,9 +247,9 @@ class Job:
             kept = self._keep(row, found)
         elif found.reason in _OPTED_OUT:
             end = "skipped"
-        elif found.reason in ("needs_browser", "login", "wall"):
+        elif found.reason in _UNSEEN:
             end = "failed"
-        if found.row is None:
+        if found.row is None and found.reason not in _UNSEEN:
             self.frontier.products.vanish(row.id, found.reason or "", self.frontier.run)
         fruitful = kept not in ("", "duplicate")
         marks, barren = self._follow(row, found, kept)
