@@ -28,7 +28,11 @@ def scrape(url, output, *options, private=True, **more):
     """Run it to its end: what it printed, or the JSON of it with --json."""
     listed = [*options, "--allow-private"] if private else options
     return subprocess.run(
-        command(url, output, "--delay", 0, *listed), capture_output=True, text=True, env=environment(**more), timeout=300
+        command(url, output, "--delay", 0, *listed),
+        capture_output=True,
+        text=True,
+        env=environment(**more),
+        timeout=300,
     )
 
 
@@ -42,7 +46,11 @@ def scraped(url, output, *options, **more):
 def status(output):
     """What --status tells."""
     done = subprocess.run(
-        command("x", output, "--status", "--json"), capture_output=True, text=True, env=environment(), timeout=60
+        command("x", output, "--status", "--json"),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

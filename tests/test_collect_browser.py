@@ -1,6 +1,7 @@
 """Pages that a script has to fill, in a real Chromium."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from chaos_shop.process import running
 from chaos_shop.settings import ShopSettings
 from scrape_shop import command, environment, product, scrape, scraped, shop
-
 from shelfwise.collect.browser import find_chromium
 
 needs_chromium = pytest.mark.skipif(not find_chromium(), reason="there is no Chromium")
@@ -40,7 +41,9 @@ def test_pages_are_opened_in_a_browser_where_they_need_it_though_it_is_killed(tm
     output = tmp_path / "x.parquet"
     with running(ShopSettings(products=300, faults=0.0, traps=False, javascript=0.1)) as server:
         words = command(f"{server.address}/", output, "--delay", 0, "--allow-private", "--json")
-        with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
             killed, began = 0, time.monotonic()
             while not killed and process.poll() is None and time.monotonic() - began < 120:
                 if server.stats()["answers"].get("api", 0) >= 5:
@@ -63,17 +66,19 @@ def test_pages_are_opened_in_a_browser_where_they_need_it_though_it_is_killed(tm
 
 @needs_chromium
 def test_what_a_page_asks_for_is_checked_as_all_else(tmp_path):
-    def script(path):
-        text = product(1).replace("</script>", "<\\/script>")
+    def script(path, number):
+        text = json.dumps(product(number, '<a href="/p/2">two</a>')).replace("</", "<\\/")
         return (
             f'<div id="root"></div><script>fetch("{path}").catch(() => 0).finally(() => '
-            f"document.body.innerHTML = {text!r})</script>"
+            f"document.body.innerHTML = {text})</script>"
         )
 
     robots = (200, {"Content-Type": "text/plain"}, "User-agent: *\nDisallow: /secret\n")
-    with shop({"/p/other": product(2)}) as inside, shop({"/": script("/secret/1"), "/robots.txt": robots}) as server:
-        server.pages["/p/2"] = script(inside.address + "p/other")
-        server.pages["/"] += '<a href="/p/2">two</a>'
+    with (
+        shop({"/p/other": product(2)}) as inside,
+        shop({"/": script("/secret/1", 1), "/robots.txt": robots}) as server,
+    ):
+        server.pages["/p/2"] = script(inside.address + "p/other", 2)
         told = scraped(server.address, tmp_path / "x.parquet")
 
     assert told["browser_pages"] == 2

@@ -6,13 +6,14 @@ import time
 
 import polars as pl
 import pytest
+
 from chaos_shop.process import running
 from chaos_shop.settings import ShopSettings
 from scrape_shop import command, environment, product, scrape, scraped, shop, status
-
 from shelfwise.collect.crawl import Options, ScrapeError, state_file
 from shelfwise.collect.crawl import scrape as in_this_process
 from shelfwise.demo.site.sheet import COLUMNS
+from shelfwise.errors import ShelfwiseError
 
 FIELDS = [name for name in COLUMNS if name not in ("attributes", "images")]
 
@@ -31,12 +32,20 @@ def test_a_hostile_shop_is_scraped_whole_though_killed_again_and_again(tmp_path)
     output = tmp_path / "shop.parquet"
     settings = ShopSettings(products=300, slow=0.05, hang=2.0, faults=0.3)
     with running(settings) as server:
-        words = command(f"{server.address}/", output, "--delay", 0, "--allow-private", "--browser", "never", "--json")
+        words = command(
+            f"{server.address}/", output, "--delay", 0, "--allow-private", "--browser", "never", "--json"
+        )
         kills = 0
         for pages in (60, 250):
-            with subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            with subprocess.Popen(
+                words, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            ) as process:
                 began = time.monotonic()
-                while process.poll() is None and server.stats()["requests"] < pages and time.monotonic() - began < 60:
+                while (
+                    process.poll() is None
+                    and server.stats()["requests"] < pages
+                    and time.monotonic() - began < 60
+                ):
                     time.sleep(0.1)
                 if process.poll() is None:
                     process.send_signal(signal.SIGKILL)
@@ -46,7 +55,9 @@ def test_a_hostile_shop_is_scraped_whole_though_killed_again_and_again(tmp_path)
 
     assert kills == 2
     assert told["complete"]
-    assert compared(output, truth) >= 0.98  # what the pages say is read by `extract`, which has tests of its own
+    assert (
+        compared(output, truth) >= 0.98
+    )  # what the pages say is read by `extract`, which has tests of its own
     assert books["forbidden"] == {}
     assert books["retry_after"]["sent"] > 0
     assert books["retry_after"]["early_host"] == 0
@@ -89,7 +100,9 @@ def test_a_limit_stops_and_the_same_command_goes_on(tmp_path):
     assert few["products"] == 7
     assert (few["stopped"], few["complete"]) == ("limit", False)
     assert rest["products"] == 30
-    assert [server.hits[f"/p/{number}"] for number in range(30)].count(1) >= 22  # but those under way at the stop
+    assert [server.hits[f"/p/{number}"] for number in range(30)].count(
+        1
+    ) >= 22  # but those under way at the stop
 
 
 def test_a_list_of_addresses_is_taken_and_no_more(tmp_path):
@@ -126,7 +139,12 @@ LOGIN = "<title>Log in</title><h1>Log in</h1><form><input name=user><input type=
         ({"/": (302, {"Location": "https://elsewhere.example/"}, "")}, "it leads to another site"),
         ({"/": (401, {}, "")}, "it asks to log in"),
         ({"/": LOGIN}, "it asks to log in"),
-        ({"/": "<h1>About us</h1><p>We sell nothing at all, we only write about the weather in our village."}, "no product"),
+        (
+            {
+                "/": "<h1>About us</h1><p>We sell nothing at all, we only write about the weather in our village."
+            },
+            "no product",
+        ),
         ({"/": '<div id="root"></div><script>go()</script>'}, "a script has to fill its pages"),
         ({}, "http_404"),
     ],
@@ -143,7 +161,7 @@ def test_what_cannot_be_scraped_says_why(pages, told, tmp_path):
 
 def test_what_is_asked_wrongly_is_refused_before_any_request(tmp_path):
     def message(url="https://shop.example/", output="x.parquet", **options):
-        with pytest.raises(Exception, match=".") as caught:
+        with pytest.raises(ShelfwiseError) as caught:
             in_this_process(url, tmp_path / output, Options(**options))
         return str(caught.value)
 

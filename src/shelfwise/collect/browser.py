@@ -6,6 +6,8 @@ and styles are not loaded.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 import time
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from shelfwise.collect.job import Job
 
 SECONDS = 30.0
+CLOSING = 5.0  # seconds that a browser may take to close
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 HOW = (
     "No Chromium was found, so pages that a script has to fill are left out. Install one "
@@ -59,6 +62,8 @@ class Browser:
         self.job = job
         self._crawler = crawler
         self._handler: Any = None
+        self._died: asyncio.Future[None]
+        self._starting = asyncio.Lock()
         self._spoiled: set[str] = set()
         self._opening: set[str] = set()
         self._refused: set[str] = set()
@@ -82,9 +87,7 @@ class Browser:
         self._spoiled.discard(row.url)
         self._opening.add(row.url)
         try:
-            response: Response = await self._handler.download_request(
-                request.replace(meta=self._meta(request))
-            )
+            response = await self._opened(request.replace(meta=self._meta(request)))
         except TimeoutError as error:
             job.pace.answered(row.host, time.monotonic() - began, strained=True)
             raise FetchError("timeout") from error
@@ -100,13 +103,31 @@ class Browser:
         return response.replace(request=request)
 
     async def close(self) -> None:
-        """Close the browser."""
-        if self._handler is not None:
-            await self._handler.close()
+        """Close the browser; one that is dead cannot hold this up."""
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            with contextlib.suppress(Exception):  # of a browser that is gone
+                await asyncio.wait_for(handler.close(), CLOSING)
+
+    async def _opened(self, request: Request) -> Response:
+        """The page as it is when its scripts are done; FetchError as soon as the browser dies under it."""
+        opening = asyncio.ensure_future(self._handler.download_request(request))
+        died = self._died
+        await asyncio.wait({opening, died}, timeout=3 * SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            response: Response = opening.result()
+            return response
+        opening.cancel()
+        if self._died is died:
+            await self.close()
+        raise FetchError("browser", "the browser died, or did not answer")
 
     async def _started(self) -> None:
-        if self._handler is not None:
-            return
+        async with self._starting:
+            if self._handler is None:
+                await self._start()
+
+    async def _start(self) -> None:
         from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
         root = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium has no sandbox for root
@@ -125,6 +146,15 @@ class Browser:
         handler.abort_request = self._refuses
         handler.browser_provider = handler.browser_provider_cls(handler.config)
         await handler.browser_provider.start()
+        self._died = died = asyncio.get_running_loop().create_future()
+        launch = handler.browser_provider.launch_browser
+
+        async def watched() -> Any:  # noqa: ANN401 - playwright's browser
+            browser = await launch()
+            browser.on("disconnected", lambda _: None if died.done() else died.set_result(None))
+            return browser
+
+        handler.browser_provider.launch_browser = watched
         self._handler = handler
 
     def _meta(self, request: Request) -> dict[str, Any]:
