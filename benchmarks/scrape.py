@@ -1,10 +1,11 @@
 """What `shelfwise scrape` finds in a hostile shop, what it asks for, how fast and how large it is.
 
-    python benchmarks/scrape.py [--products 10000] [--pages 1000] [--addresses 1000000] [--only chaos,javascript,speed,memory]
+    python benchmarks/scrape.py [--products 10000] [--pages 1000] [--addresses 1000000]
+                                [--only chaos,javascript,speed,memory]
 
-Four measurements: a chaos shop with 30 % of answers failing and all traps; a shop in which a tenth of the pages
-need JavaScript; pages a second from a local shop that nothing is wrong with (the shop runs on the same machine);
-the memory of the process with a frontier of many addresses.
+Four measurements: a chaos shop with 30 % of answers failing and all traps; a shop in which a tenth of the
+pages need JavaScript; pages a second from a local shop that nothing is wrong with (it runs on the same
+machine); the memory of a process with a frontier of many addresses.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
 import record
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from chaos_shop.process import running
 from chaos_shop.settings import ShopSettings
-
 from shelfwise.collect.frontier import End, Frontier, New
 from shelfwise.demo.site.sheet import COLUMNS
 
