@@ -134,8 +134,9 @@ def shown(one: dict[str, Any]) -> tuple[str, ...]:
         return ("", f"{one['expected']:,} addresses", "", "", "", "", "", f"{one['megabytes']:.0f} more")
     right = sum(one["fields"].values()) / len(one["fields"])
     return (
-        f"{one['found']:,}", f"{one['expected']:,}", str(one["wrong"]), f"{right:.2%}", f"{one['requests']:,}",
-        f"{one['per_second']:.0f}", f"{one['browser']} for {one['scripts']}", f"{one['megabytes']:.0f}",
+        f"{one['found']:,}", f"{one['expected']:,}", str(one["wrong"]), f"{right:.2%}",
+        f"{one['requests']:,}", f"{one['per_second']:.0f}", f"{one['browser']} for {one['scripts']}",
+        f"{one['megabytes']:.0f}",
     )  # fmt: skip
 
 

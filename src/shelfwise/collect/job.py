@@ -23,7 +23,7 @@ from shelfwise.collect.traps import absolute, host_of, is_paging, same_site, why
 from shelfwise.collect.web import Answer, FetchError, Web
 
 FIRST_LOOK = 10  # products after which a first crawl tells what it found
-NONE_YET = 50  # pages without a product after which it does
+NONE_YET = 100  # requests without a product after which it says so
 PATIENCE = 600.0  # seconds of a Retry-After that a crawl waits for
 MOST_HOPS = 10
 MOST_BARREN = 25  # pages of a list one after the other that lead to nothing new
@@ -66,6 +66,7 @@ class Job:
     hosts: set[str] = field(init=False)
     _kept: int = field(init=False)
     _looked: bool = field(init=False)
+    _warned: bool = False
 
     def __post_init__(self) -> None:
         self.robots = Robots(self._ask, self.agent)
@@ -293,9 +294,10 @@ class Job:
 
     def _look(self) -> None:
         """After the first products of an unknown shop: tell what was found, and what is missing."""
-        if self._looked or (self._kept < FIRST_LOOK and (self._kept or self.asked < NONE_YET)):
+        enough = self._kept >= FIRST_LOOK
+        if self._looked or not (enough or (not self._kept and not self._warned and self.asked >= NONE_YET)):
             return
-        self._looked = True
+        self._looked, self._warned = enough, True
         self.tell(first_look(self.frontier, self.asked))
 
 
