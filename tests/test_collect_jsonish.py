@@ -37,3 +37,13 @@ def test_a_value_in_a_program():
     text = "x = {name: 'a', price: 12.5}; y()"
 
     assert first_value(text, text.index("{")) == {"name": "a", "price": 12.5}
+
+
+def test_a_comment_ends_with_its_line_and_takes_nothing_with_it():
+    assert values('{"name": "Cup", // shown\n "brand": "Acme", "url": "https://x.example/a"}') == [
+        {"name": "Cup", "brand": "Acme", "url": "https://x.example/a"}
+    ]
+
+
+def test_a_text_over_several_lines_is_read_though_the_rest_is_loose():
+    assert values('{name: "Cup", "text": "one\ntwo",}') == [{"name": "Cup", "text": "one two"}]

@@ -12,6 +12,7 @@ import chompjs
 _LONGEST = 4_000_000  # characters; longer scripts are programs, not data
 _WRAPPING = re.compile(r"^\s*(?://)?\s*(?:<!--|<!\[CDATA\[)|(?://)?\s*(?:-->|\]\]>)\s*;?\s*$")
 _CONTROLS = re.compile(r"[\x00-\x1f]")
+_IN_LINES = re.compile(r"[\x00-\x09\x0b-\x1f]")  # all of them but the end of a line, at which a comment ends
 _DECODER = json.JSONDecoder(strict=False)
 _START = re.compile(r"[\[{]")
 
@@ -58,11 +59,14 @@ def loosely(text: str) -> Any:  # noqa: ANN401
     start = _START.search(text)
     if not start or len(text) > _LONGEST:
         return None
-    try:
-        value: Any = chompjs.parse_js_object(_CONTROLS.sub(" ", text[start.start() :]))
-    except (ValueError, RecursionError, OverflowError):
-        return None
-    return value if isinstance(value, dict | list) and value else None
+    text = text[start.start() :]
+    for unwanted in (_IN_LINES, _CONTROLS):  # the second for texts that go over several lines
+        try:
+            value: Any = chompjs.parse_js_object(unwanted.sub(" ", text))
+        except (ValueError, RecursionError, OverflowError):
+            continue
+        return value if isinstance(value, dict | list) and value else None
+    return None
 
 
 def first_value(text: str, at: int) -> Any:  # noqa: ANN401
