@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -71,6 +72,26 @@ def test_near_duplicates_alone_are_refused(titles):
 
 
 # -- small and odd catalogues --------------------------------------------------------------------------------
+
+
+def test_products_that_show_nothing_of_their_categories_are_refused(tmp_path):
+    """One text for all, and pictures of noise."""
+    picture = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for row in range(25):
+        noise = rng.integers(0, 255, (32, 32, 3), np.uint8)
+        picture.fromarray(noise).save(tmp_path / f"p{row}.png")
+    frame = pl.DataFrame(
+        {
+            "product_id": [f"p{row}" for row in range(25)],
+            "title": ["Same mug"] * 25,
+            "category": ["Mugs" if row % 2 else "Cups" for row in range(25)],
+        }
+    )
+    recipe = Recipe()
+    pictures = replace(recipe.pictures, folder=str(tmp_path), encoder="pixels")
+    with pytest.raises(LabelError, match="tells their categories apart"):
+        Categorizer(replace(recipe, pictures=pictures)).fit(frame)
 
 
 def test_two_categories_of_three_products_are_enough():

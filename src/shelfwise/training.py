@@ -77,6 +77,11 @@ def train(
     sizes = np.bincount(lesson.y, minlength=len(lesson.taxonomy.labels))
     prior = (sizes / sizes.sum()).astype(np.float32)
     fusion = fit_fusion(scores.by_view, scores.speaks, lesson.y[tested], prior)
+    if not fusion.views:
+        raise LabelError(
+            f"nothing that the {len(lesson.y):,} products show tells their categories apart better than how "
+            "frequent each is: look at them (shelfwise inspect --html), or name another column with --label"
+        )
     decision = _decide(fusion, scores, lesson, tested, recipe)
     start = held.supports
     del held, scores

@@ -73,7 +73,9 @@ class Fusion:
 
     def present(self, speaks: Speaks) -> NDArray[np.bool_]:
         """Where any view with a say has something to go by, bool [rows]."""
-        heard: NDArray[np.bool_] = np.logical_or.reduce([speaks[name] for name in self.views])
+        heard = np.zeros(_count(speaks), np.bool_)  # of no view, where none was worth a say
+        for name in self.views:
+            heard |= speaks[name]
         return heard
 
     def mix(self, scores: Scores, speaks: Speaks) -> NDArray[np.float32]:
@@ -83,7 +85,7 @@ class Fusion:
         `scores` are left as they are.
         """
         members = self._members(speaks)
-        sets = np.zeros(len(next(iter(members.values()))), np.int64)
+        sets = np.zeros(_count(speaks), np.int64)
         for bit, heard in enumerate(members.values()):
             sets += heard.astype(np.int64) << bit
         mixed = np.empty((len(sets), len(self.prior)), np.float32)
@@ -315,6 +317,11 @@ def _first(names: Iterable[str]) -> str:
 def _again(exponents: Exponents, first: str) -> float:
     """How often the members beside the first one would count the frequencies."""
     return sum(value for name, value in sorted(exponents.items()) if name != first)
+
+
+def _count(speaks: Speaks) -> int:
+    """How many rows there are."""
+    return len(next(iter(speaks.values())))
 
 
 def _rows_of(scores: Scores, names: Iterable[str], rows: NDArray[np.int64]) -> Scores:
