@@ -26,6 +26,7 @@ ENDING = ".crawl"  # of the file that keeps the state of a crawl, beside the cat
 _WHY = {
     "robots": "its robots.txt forbids it",
     "robots_unreachable": "its server fails to give its robots.txt, which forbids everything for now",
+    "no_answer": "nothing answers there, or not in time",
     "private_address": "it is no address on the public internet; --allow-private lets it be asked",
     "no_such_host": "there is no host of that name",
     "refused": "nothing answers there",

@@ -74,7 +74,7 @@ class Robots:
     async def _read(self, origin: str) -> SiteRules:
         told = await self._fetch(f"{origin}/robots.txt")
         if told.status == 0 or told.status >= 500 or told.status == 429:
-            return SiteRules(why="robots_unreachable")
+            return SiteRules(why="robots_unreachable" if told.status else "no_answer")
         text = told.body[:LARGEST] if told.status == 200 else b""
         reserved = await self._fetch(f"{origin}/.well-known/tdmrep.json")
         return parse(text, reserved.body if reserved.status == 200 else b"", self.agent)

@@ -116,6 +116,8 @@ class Asker:
 
     async def ask(self, url: str, etag: str | None = None, modified: str | None = None) -> Answer:
         """Ask an address, and where it leads; never raises for what a host does."""
+        import aiohttp
+
         known = {"If-None-Match": etag, "If-Modified-Since": None if etag else modified}
         headers = {name: value for name, value in known.items() if value}
         held = contextlib.AsyncExitStack()
@@ -123,7 +125,7 @@ class Asker:
             answer = await self._follow(url, headers, held)
         except AddressError as error:
             answer = Answer(error.code)
-        except (TimeoutError, Exception) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             answer = Answer(_code_of(error))
         except BaseException:
             await held.aclose()
