@@ -1,6 +1,6 @@
 """Planted wrong labels: how well the audit ranks them, beside cleanlab on the very same probabilities.
 
-    python benchmarks/audit.py [--only pricerunner,fashion] [--rates 0.05,0.1,0.2] [--kinds uniform,sibling]
+    python benchmarks/audit.py [--only pricerunner,fashion] [--rates 0.05,0.1,0.2] [--kinds uniform,sibling] [--most 12000]
 
 Wrong labels of three kinds are planted: "uniform" (any other category), "sibling" (another one under the
 same parent; any other where there is one level), and "confusion" (drawn from what a model that never saw the
@@ -187,10 +187,14 @@ def main() -> None:
     parser.add_argument("--rates", default="0.05,0.1,0.2")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--encoders", default="", help="picture encoder SPEC; the built-in one otherwise")
+    parser.add_argument("--most", type=int, default=0, help="products of a catalogue, drawn; 0: all")
     asked = parser.parse_args()
     kinds, rates = asked.kinds.split(","), [float(rate) for rate in asked.rates.split(",")]
     for name in asked.only.split(";"):
         task = prepare(name.strip(), asked.encoders)
+        if 0 < asked.most < task.products.height:
+            drawn = np.sort(np.random.default_rng(18).permutation(task.products.height)[: asked.most])
+            task = replace(task, products=task.products[drawn])
         confusions = chances_of(task) if "confusion" in kinds else None
         for kind in kinds:
             for rate in rates:
@@ -208,14 +212,14 @@ def _order(r: dict[str, Any]) -> tuple[int, int, float]:
 def written(results: dict[str, Any]) -> str:
     """The results as a table."""
     head = [
-        "catalogue", "planted", "share", "average precision", "cleanlab's best", "missing part smaller by",
+        "catalogue", "products", "planted", "share", "average precision", "cleanlab's best", "missing part smaller by",
         "right at the number planted", "cleanlab", "of the first 100", "cleanlab",
     ]  # fmt: skip
     rows = []
     for r in results["runs"]:
         ours, theirs = r["shelfwise"], r["cleanlab"][r["cleanlab_best"]]
         rows.append((
-            r["catalogue"], r["kind"], f"{r['rate']:.0%}", f"{ours['average_precision']:.3f}",
+            r["catalogue"], f"{r['products']:,}", r["kind"], f"{r['rate']:.0%}", f"{ours['average_precision']:.3f}",
             f"{theirs['average_precision']:.3f}", f"{r['missing_part_smaller']:.0%}",
             f"{ours['at_planted']:.1%}", f"{theirs['at_planted']:.1%}",
             f"{ours['first_100']:.0%}", f"{theirs['first_100']:.0%}",

@@ -94,6 +94,6 @@ def test_traits_are_finite_where_views_speak_and_unknown_where_they_do_not():
     })  # fmt: skip
     traits = own_traits(claims, np.array([[0, 0], [3, 1], [0, 2]]))
 
-    assert traits.shape == (3, 9 + 3 + 2 * 2)
-    assert np.isfinite(traits[:, :12]).all()
-    assert np.isnan(traits[:, 12:]).tolist() == np.repeat(np.isnan(views), 2, axis=1).tolist()
+    assert traits.shape == (3, 11 + 3 + 2 * 2)
+    assert np.isfinite(traits[:, :14]).all()
+    assert np.isnan(traits[:, 14:]).tolist() == np.repeat(np.isnan(views), 2, axis=1).tolist()

@@ -39,8 +39,9 @@ _STEPS = 30
 _PENALTY = 3.0  # on squared weights of standardised traits, as strong as that many claims
 _FITTED_ON = 8_000  # given claims
 _CLIP = 6.0  # standardised traits lie within
-_MARGIN, _FLAT_MARGIN = 0.25, 1.0
-"""Say of the plain log-odds: in a tree of one level, where kinds of errors hardly differ, hard to beat."""
+_ODDS, _FLAT_LEAD = 0.25, 6.0
+"""Say of the plain log-odds; and in a tree of one level, where kinds of errors hardly differ, of the plain
+lead in probability, which is hard to beat there."""
 _STREAM = 41  # random choices of their own: a catalogue's order may come of the same seed
 _BIN = 100  # claims of each side from which on shares are looked up in bins
 _BINS = np.linspace(0.1, 0.9, 41)  # parts of the made-up claims above a bound
@@ -171,12 +172,15 @@ def _told(
     shares: NDArray[np.float64],
     alone: NDArray[np.bool_],
 ) -> Doubt:
-    """The doubts with some say of the plain log-odds, as many in all as before."""
+    """The doubts with some say of a plain comparison with the best other category, as many in all as before."""
     given = evidence.given
     odds = np.log(doubt + 1e-12) - np.log1p(-np.minimum(doubt, 1 - 1e-12))
-    plain = np.log(given.best.astype(np.float64) + 1e-5) - np.log(given.p.astype(np.float64) + 1e-5)
-    say = _MARGIN if "sister" in kinds_of(evidence.tree) else _FLAT_MARGIN
-    blended = odds + np.where(alone, 0.0, say * plain)
+    best, p = given.best.astype(np.float64), given.p.astype(np.float64)
+    if "sister" in kinds_of(evidence.tree):
+        plain = _ODDS * (np.log(best + 1e-5) - np.log(p + 1e-5))
+    else:
+        plain = _FLAT_LEAD * (best - p)
+    blended = odds + np.where(alone, 0.0, plain)
     final = 1 / (1 + np.exp(-(blended + _shift(blended, float(doubt.mean())))))
     part = kinds / np.maximum(kinds.sum(axis=1, keepdims=True), 1e-12)
     names = kinds_of(evidence.tree)

@@ -38,6 +38,8 @@ def own_traits(claims: Claims, twins: NDArray[np.int64]) -> Columns:
         best,
         np.log(claims.sisters.astype(np.float64) + _FLOOR),
         np.log1p(-np.minimum(claims.p.astype(np.float64), 0.9999)),
+        np.log1p(-np.minimum(claims.best.astype(np.float64), 0.9999)),
+        claims.best.astype(np.float64) - claims.p.astype(np.float64),
         (claims.code == claims.top).astype(np.float64),
         claims.entropy.astype(np.float64),
         np.log1p(claims.rank.astype(np.float64)),
