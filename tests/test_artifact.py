@@ -263,6 +263,7 @@ def test_failed_writing_leaves_the_old_model(folder, monkeypatch, step):
         real = artifact.os.fsync
         monkeypatch.setattr(artifact.os, "fsync", fail)
     else:
+        monkeypatch.setattr("shelfwise.unfinished._exchanged", lambda building, path: False)
         real = artifact.Path.rename
         monkeypatch.setattr(artifact.Path, "rename", lambda path, target: fail(path, target))
     with pytest.raises(ModelError, match="no space left"):

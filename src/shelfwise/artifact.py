@@ -16,8 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.errors import ModelError
+from shelfwise.unfinished import whole_folder
 
 FORMAT = 2
 """Version of the folder's layout; a program reads its own and older ones.
@@ -59,44 +58,12 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
     version = 2 if set(files) & set(_CORRECTIONS) else 1
     manifest = to_json({"format": version, "files": listed})
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            building.chmod(0o755)
+        with whole_folder(target) as building:
             for name, content in {**files, MANIFEST: manifest}.items():
-                _write_file(building / name, content)
-            _put_in_place(building, target)
-        except BaseException:
-            shutil.rmtree(building, ignore_errors=True)
-            raise
+                (building / name).write_bytes(content)
     except OSError as error:
         raise ModelError(f"cannot write the model to {folder}: {error}") from error
     return target
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _put_in_place(building: Path, target: Path) -> None:
-    """Move a finished folder to its place; a folder that is there goes, or comes back if that fails."""
-    if not target.exists():
-        building.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    try:
-        target.rename(old / "model")
-        try:
-            building.rename(target)
-        except BaseException:
-            (old / "model").rename(target)
-            raise
-    finally:
-        if target.exists():  # else the old model is all there is: leave it to be found
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def is_replaceable(folder: Path) -> bool:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import polars as pl
 
 from shelfwise.errors import CatalogueError
 from shelfwise.predictions import Form
+from shelfwise.unfinished import whole_file
 
 FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 _NUMBER = r"^[+-]?[0-9]+(?:[.,][0-9]+)?$"  # ids such as -17 must stay what they are
@@ -85,33 +84,6 @@ def write_tables(
     seconds = round(time.perf_counter() - started, 3)
     accepted = tally.accepted if tally.promised else None
     return Written(tally.rows, dict(sorted(tally.by_status.items())), accepted, seconds)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`: flushed to disk and renamed at the end, removed when anything fails.
-
-    OSError is left to the caller, who knows what was to be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    building = Path(name)
-    try:
-        yield building
-        with building.open("rb") as file:
-            os.fsync(file.fileno())
-        building.chmod(0o644)
-        building.replace(path)
-    except BaseException:
-        building.unlink(missing_ok=True)
-        raise
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all; see `whole_file`."""
-    with whole_file(path) as building:
-        building.write_bytes(content)
 
 
 def _write(pieces: Iterator[pl.DataFrame], path: Path, suffix: str) -> None:

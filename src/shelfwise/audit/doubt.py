@@ -172,7 +172,7 @@ def _told(
     shares: NDArray[np.float64],
     alone: NDArray[np.bool_],
 ) -> Doubt:
-    """The doubts with some say of a plain comparison with the best other category, as many in all as before."""
+    """The doubts with some say of a plain comparison with the best other category, as many as before."""
     given = evidence.given
     odds = np.log(doubt + 1e-12) - np.log1p(-np.minimum(doubt, 1 - 1e-12))
     best, p = given.best.astype(np.float64), given.p.astype(np.float64)

@@ -23,7 +23,7 @@ from shelfwise.audit.kinds import kinds_of, suggestions
 from shelfwise.audit.nearest import Nearest, nearest_on
 from shelfwise.audit.reasons import Facts, reasons_of
 from shelfwise.errors import CatalogueError
-from shelfwise.writing import whole_file
+from shelfwise.unfinished import whole_file
 
 METADATA = "shelfwise.audit"
 """Key of the file's metadata, a JSON object; see docs/how-to/audit.md."""

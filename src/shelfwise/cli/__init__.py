@@ -63,7 +63,7 @@ def inspect(
     from shelfwise.catalogue.paths import UNLABELLED
     from shelfwise.catalogue.pictures import PictureFolder
     from shelfwise.cli.summaries import show_inspection
-    from shelfwise.writing import write_whole
+    from shelfwise.unfinished import write_whole
 
     settings = options.build_recipe(recipe, {}, label=label, roles=roles).catalogue
     source = shelfwise.open_source(catalogue)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shelfwise.errors import CatalogueError
-from shelfwise.writing import whole_file, write_parquet
+from shelfwise.unfinished import whole_file
+from shelfwise.writing import write_parquet
 
 if TYPE_CHECKING:
     import polars as pl

@@ -18,7 +18,7 @@ from shelfwise.evaluate.content import Evaluation, describe, learned_from, pack
 from shelfwise.evaluate.metrics import Scores
 from shelfwise.evaluate.outcome import Outcome
 from shelfwise.evaluate.wording import note_data
-from shelfwise.writing import write_whole
+from shelfwise.unfinished import write_whole
 
 _GUESSES = 3
 

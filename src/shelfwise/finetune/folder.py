@@ -11,12 +11,10 @@ training.json                            the report: curves, scores, speed
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ from shelfwise.finetune.checkpoints import write_tensors
 from shelfwise.finetune.network import Network
 from shelfwise.finetune.report import FinetuneReport
 from shelfwise.finetune.towers import Tower
+from shelfwise.unfinished import whole_folder
 
 ABOUT, REPORT, HEAD = "shelfwise.json", "training.json", "head.safetensors"
 FORMAT = 1
@@ -106,15 +105,8 @@ def write_result(output: Path, network: Network, result: Result) -> None:
     """Write the folder, whole or not at all; a fine-tuned encoder that is there is replaced."""
     output = Path(os.path.abspath(output))
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-        try:
-            building.chmod(0o755)
+        with whole_folder(output) as building:
             _fill(building, network, result)
-            _put_in_place(building, output)
-        except BaseException:
-            shutil.rmtree(building, ignore_errors=True)
-            raise
     except OSError as error:
         raise EncoderError(
             f"cannot write the encoder to {output}: {error}. Make room and run it again."
@@ -180,22 +172,3 @@ def _write_tower(folder: Path, tower: Tower) -> None:
 
 def _write_json(path: Path, plain: object) -> None:
     path.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _put_in_place(building: Path, output: Path) -> None:
-    for path in (path for path in building.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    old = None
-    if output.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{output.name}-old-", dir=output.parent))
-        output.rename(old / "model")
-    try:
-        building.rename(output)
-    except BaseException:
-        if old is not None:
-            with contextlib.suppress(OSError):
-                (old / "model").rename(output)
-        raise
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)

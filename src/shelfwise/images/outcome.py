@@ -20,7 +20,8 @@ from shelfwise.images.codes import LOCAL, meaning
 from shelfwise.images.ledger import FAILED, STORED, Ledger
 from shelfwise.images.store import file_of
 from shelfwise.images.wanted import Counts
-from shelfwise.writing import whole_file, write_parquet, write_whole
+from shelfwise.unfinished import whole_file, write_whole
+from shelfwise.writing import write_parquet
 
 if TYPE_CHECKING:
     from shelfwise.images.lanes import Lanes

@@ -19,7 +19,7 @@ import polars as pl
 
 from shelfwise.images.ledger import Ledger
 from shelfwise.images.store import Store, file_of
-from shelfwise.writing import whole_file
+from shelfwise.unfinished import whole_file
 
 SHARDS = "shards"
 KINDS = ("parquet", "webdataset")

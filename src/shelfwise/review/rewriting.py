@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from shelfwise.errors import CatalogueError
-from shelfwise.writing import whole_file, write_parquet
+from shelfwise.unfinished import whole_file
+from shelfwise.writing import write_parquet
 
 
 def write_catalogue(pieces: Iterator[pl.DataFrame], path: Path) -> None:

@@ -30,7 +30,7 @@ from shelfwise.evaluate.metrics import score
 from shelfwise.recipe import Recipe
 from shelfwise.search.space import Space, changed, current, default_space
 from shelfwise.search.validation import SearchOptions, Validation
-from shelfwise.writing import write_whole
+from shelfwise.unfinished import write_whole
 
 if TYPE_CHECKING:
     import optuna

@@ -10,7 +10,8 @@ import polars as pl
 
 from shelfwise.audit.doctor.findings import Finding, tabulate
 from shelfwise.errors import CatalogueError
-from shelfwise.writing import no_formula, whole_file
+from shelfwise.unfinished import whole_file
+from shelfwise.writing import no_formula
 
 FORMATS = (".parquet", ".csv", ".json", ".jsonl", ".ndjson")
 """Endings of the table's file."""
