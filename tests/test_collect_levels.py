@@ -56,3 +56,20 @@ def test_paths_from_texts_and_names():
     assert path_from_text(PAGE, "Home > Lamps & Light > Table", [], []) == ["Lamps & Light", "Table"]
     assert path_from_text(PAGE, "Lamps/Table", [], []) == ["Lamps", "Table"]
     assert path_from_names(PAGE, ["Lamps", "Red Lamp"], ["Red Lamp"], []) == ["Lamps"]
+
+
+def test_a_step_that_differs_from_the_page_in_its_query_is_not_the_product():
+    page = parse(b"<html></html>", "https://shop.example/app/de/?Path=/Products/L")
+
+    assert levels_of(page, [Crumb("Lamps", "?Path=/Lamps")], ["Red Lamp"], []) == ["Lamps"]
+    assert levels_of(page, [Crumb("Lamps", "/l"), Crumb("R. L.", "?Path=/Products/L")], ["Red Lamp"], []) == [
+        "Lamps"
+    ]
+
+
+def test_labels_have_no_link_and_the_product_may_carry_its_maker():
+    page = parse(b"<html></html>", "https://shop.example/p/1")
+    steps = [Crumb("Categories", "/c"), Crumb("Lamps", "/l"), Crumb("Lumo Lighting LX-2803 ADW")]
+
+    assert levels_of(page, steps, ["LX-2803"], []) == ["Categories", "Lamps"]
+    assert levels_of(page, [Crumb("Categories"), Crumb("Lamps", "/l")], ["Red"], []) == ["Lamps"]

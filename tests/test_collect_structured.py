@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shelfwise.collect import extract
 from shelfwise.collect.page import parse
 from shelfwise.collect.structured import listed, read_nodes, types_of, words_of
 
@@ -52,3 +53,21 @@ def test_values():
     assert types_of(["https://schema.org/Product", "schema:Thing"]) == ["product", "thing"]
     assert listed(None) == []
     assert words_of([{"name": ""}, {"name": "x"}, True, 3]) == ["x", "3"]
+
+
+def test_properties_without_an_item_are_those_of_the_product():
+    html = b"""<meta itemprop=name content="Red Lamp"><meta itemprop=sku content=RL-40><meta itemprop=image href=/red.jpg>
+        <meta itemprop=categories content='["Lamps", "Table"]'><span itemprop=brand><meta itemprop=name content=Lumo></span>
+        <meta itemprop=price content="69.00"><meta itemprop=priceCurrency content=EUR><h2>Care</h2><p>Wipe it.</p>"""
+
+    row = extract(html, "https://shop.example/p/1")
+
+    assert (row["title"], row["brand"], row["price"], row["currency"]) == ("Red Lamp", "Lumo", "69.00", "EUR")
+    assert (row["category_path"], row["images"]) == ("Lamps > Table", ["https://shop.example/red.jpg"])
+
+
+def test_stray_properties_beside_an_item_are_not_read():
+    html = b"""<b itemprop=name>My shop</b><i itemprop=sku>0</i><div itemscope itemtype=https://schema.org/Product>
+        <h1 itemprop=name>Red Lamp</h1></div>"""
+
+    assert [node["name"] for node in read_nodes(parse(html, "https://shop.example/p"))] == ["Red Lamp"]

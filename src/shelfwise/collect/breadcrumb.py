@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice, pairwise
-from urllib.parse import urlsplit
+from itertools import islice
 
-from shelfwise.collect.levels import LONGEST_ITEM, MOST_ITEMS, Crumb, is_root, levels_of
+from shelfwise.collect.levels import MOST_ITEMS, Crumb, bare, levels_of
 from shelfwise.collect.page import Element, Page, small, text_of
 from shelfwise.collect.structured import Node, listed, walk, words_of
-from shelfwise.collect.vocabulary import HOME
+from shelfwise.collect.way_home import runs, ways_from_home
 from shelfwise.collect.wording import clean, fold, marked
 from shelfwise.collect.zones import Zones
 
 _MARKS = re.compile(
-    r"bread[-_]?crumb|\bcrumbs?\b|crumbs?[-_]|[-_]crumbs?|crumbs_|pathway|ariane|ariadne|kr(?:ü|"
+    r"brea\w{0,2}[-_]?c?rumb|\bcrumbs?\b|crumbs?[-_]|[-_]crumbs?|crumbs_|pathway|ariane|ariadne|kr(?:ü|"
     r"ue?)mel|\bmigas|rastro|"
     r"nav-?path|navi-?pfad|wayfinding|headcategory|topic-?path|pankuzu|you-?are-?here|briciole|kruimel|"
     r"murupolku|"
@@ -40,8 +39,6 @@ _MENU = re.compile(r"drop-?down|sub-?menu|siblings|flyout|popup|tooltip")
 _NEVER = frozenset(
     ("body", "html", "head", "main", "meta", "link", "a", "script", "img", "button", "section")
 )
-_RUN_MARKS = (">", "»", "›", "/", "::", "→", "|", "＞", "->", ">>", "\\", "•", "·", "-", "&gt;")
-_WEAK_MARKS = ("|", "•", "·", "/", "-")
 
 
 def find_path(page: Page, zones: Zones, crumbs: list[Node], titles: list[str], shops: list[str]) -> list[str]:
@@ -50,7 +47,9 @@ def find_path(page: Page, zones: Zones, crumbs: list[Node], titles: list[str], s
     What is shown wins over what structured data says, which shops often fill from another path; a guess by
     separators alone does not.
     """
-    shown = [(weight, levels_of(page, found, titles, shops)) for weight, found in _in_markup(page, zones)]
+    shown = [
+        (weight, levels_of(page, found, titles, shops)) for weight, found in _in_markup(page, zones, titles)
+    ]
     shown = [(weight + min(len(path), 6) * 0.2, path) for weight, path in shown if path]
     stated = [path for node in crumbs if (path := levels_of(page, _of_node(page, node), titles, shops))]
     best_stated = max(stated, key=len, default=[])
@@ -98,37 +97,72 @@ def _of_node(page: Page, node: Node) -> list[Crumb]:
     return [crumb for _, _, crumb in steps if crumb.text]
 
 
-def _in_markup(page: Page, zones: Zones) -> Iterator[tuple[float, list[Crumb]]]:
+def _in_markup(page: Page, zones: Zones, titles: list[str]) -> Iterator[tuple[float, list[Crumb]]]:
     """What looks like breadcrumbs, with a weight: by its name, by its label, by separators between links."""
     found = 0
     for at, element in enumerate(page.elements):
-        if element.tag in _NEVER:
-            continue
-        run = _run(element)
-        if run:
-            if (zones.heading is None or at < zones.heading + 5) and not _in_footer(element):
-                yield 1.3, run
-            continue
-        if element in zones.holders:
+        if element.tag in _NEVER or element in zones.holders:
             continue
         named = page.marks(element)
         weight = 0.0
-        if "breadcrumb" in (element.get("itemtype") or element.get("typeof") or "").lower():
+        kind = (element.get("itemtype") or element.get("typeof") or "").lower()
+        if "breadcrumb" in kind and ("list" in kind or _holds_scoped(element)):
             weight = 2.6
         elif (marked(_MARKS, named) and not _inside_named(page, element)) or (
             element.get("aria-label") and _LABELLED.search(element.get("aria-label"))
         ):
             weight = 2.5
-        elif element.tag in ("ul", "ol", "div", "nav", "p") and _listed_way(page, element, zones, at):
-            weight = 1.2 if zones.levels[at] < 2 else 0.8
         if weight:
             steps = _steps(page, element)
-            if 0 < len(steps) <= MOST_ITEMS + 4 and sum(len(step.text) for step in steps) < 900:
-                late = zones.heading is not None and at > zones.heading + 150
-                yield weight - (1.5 if late or _in_footer(element) else 0), steps
+            if _plausible(steps):
+                yield weight - _late(zones, element, at), steps
                 found += 1
         if found > 12:
-            return
+            break
+    for box, weight in (*_scoped_alone(page), *ways_from_home(page, titles, zones.heading)):
+        steps = _steps(page, box)
+        if _plausible(steps):
+            yield weight - _late(zones, box, page.order[box]), steps
+    for run in runs(page, zones.heading):
+        yield 1.3, run
+
+
+def _plausible(steps: list[Crumb]) -> bool:
+    return 0 < len(steps) <= MOST_ITEMS + 4 and sum(len(step.text) for step in steps) < 900
+
+
+def _late(zones: Zones, element: Element, at: int) -> float:
+    """What is taken from steps far behind the product's name, or in the foot of a page."""
+    late = zones.heading is not None and at > zones.heading + 150
+    return 1.5 if late or element.tag == "footer" or _in_footer(element) else 0.0
+
+
+def _is_scoped(element: Element) -> bool:
+    """Whether an element is one step of the older vocabularies, which have no list of steps."""
+    kind = (element.get("itemtype") or element.get("typeof") or "").lower()
+    return "breadcrumb" in kind and "list" not in kind
+
+
+def _holds_scoped(element: Element) -> bool:
+    """Whether one step of the older vocabularies holds the ones that follow, or all of them."""
+    return len(list(islice(element.iter("a"), 3))) > 1
+
+
+def _scoped_alone(page: Page) -> Iterator[tuple[Element, float]]:
+    """What holds the steps of the older vocabularies, each of which stands for itself."""
+    seen: set[Element] = set()
+    for element in page.elements:
+        if not _is_scoped(element) or element.tag == "a" or _holds_scoped(element):
+            continue
+        box = element.getparent()
+        for wider in page.up(element, 4)[1:]:
+            if not small(wider, 80):
+                break
+            if sum(_is_scoped(inner) for inner in wider.iter()) > sum(_is_scoped(i) for i in box.iter()):
+                box = wider
+        if box is not None and box not in seen and box.tag not in ("body", "html"):
+            seen.add(box)
+            yield box, 2.55
 
 
 def _inside_named(page: Page, element: Element) -> bool:
@@ -146,66 +180,11 @@ def _in_footer(element: Element) -> bool:
     return element.tag == "footer" or any(one.tag == "footer" for one in element.iterancestors())
 
 
-def _run(element: Element) -> list[Crumb]:
-    """Links that follow one another with one and the same separator between them.
-
-    As in hand-written pages.
-    """
-    links = list(islice(element.iterchildren("a"), MOST_ITEMS + 2))
-    if len(links) < 2:
-        return []
-    steps: list[Crumb] = []
-    mark = ""
-    for link in links[: MOST_ITEMS + 1]:
-        tail = clean((link.tail or "")[:400])
-        if not steps:
-            mark = next((one for one in _RUN_MARKS if tail == one), "")
-            if not mark or (mark in _WEAK_MARKS and fold(text_of(link, 60)) not in HOME):
-                mark = ""
-                continue
-        steps.append(Crumb(_bare(text_of(link, 200)), link.get("href") or ""))
-        if tail != mark:
-            last = tail.removeprefix(mark).strip() if tail.startswith(mark) else ""
-            following = link.getnext()
-            if tail == mark or (last and len(last) < LONGEST_ITEM):
-                steps.append(Crumb(_bare(last)))
-            elif (
-                following is not None
-                and tail.startswith(mark)
-                and following.tag in ("span", "b", "strong", "em")
-            ):
-                steps.append(Crumb(_bare(text_of(following, 200))))
-            break
-    return steps if (len(steps) > 1 and fold(steps[0].text) in HOME) or len(steps) > 2 else []
-
-
-def _listed_way(page: Page, element: Element, zones: Zones, at: int) -> bool:
-    """Whether a short list of links begins with home and stands before the product's name.
-
-    Outside of menus.
-    """
-    if zones.heading is None or not zones.heading - 60 < at < zones.heading or zones.levels[at] > 1:
-        return False
-    links = list(islice(element.iter("a"), MOST_ITEMS + 1))
-    if not 2 <= len(links) <= 8 or not small(element, 60):
-        return False
-    if len(element) < 2:
-        return False
-    first = fold(text_of(links[0], 60))
-    home = first in HOME or (not first and is_root(page, links[0].get("href") or ""))
-    if not home:
-        return False
-    paths = [urlsplit(page.absolute(link.get("href")) or "").path.rstrip("/") for link in links[1:]]
-    nested = all(later.startswith(earlier) for earlier, later in pairwise(paths))
-    here = urlsplit(page.url).path
-    return nested or any(path and here.startswith(path) for path in paths) or zones.heading - at < 30
-
-
 def _steps(page: Page, element: Element) -> list[Crumb]:
     """The steps that an element shows: every link is one, and so is text between separators."""
     steps: list[Crumb] = []
     if not len(element):
-        return [Crumb(_bare(piece)) for piece in _SEPARATORS.split(text_of(element, 600)) if _bare(piece)]
+        return [Crumb(bare(piece)) for piece in _SEPARATORS.split(text_of(element, 600)) if bare(piece)]
     _collect(page, element, steps, 0)
     return [step for step in steps if step.text or step.link]
 
@@ -224,9 +203,9 @@ def _collect(page: Page, element: Element, steps: list[Crumb], deep: int) -> Non
                 or _picture(child)
             )
             if not _crossed(child) and (child.get("href") or "").strip() != "#":
-                steps.append(Crumb(_bare(text), child.get("href") or "", _marked(page, child)))
+                steps.append(Crumb(bare(text), child.get("href") or "", _marked(page, child)))
             elif not _crossed(child) and tag == "a" and not _CHAT.search(page.marks(child)):
-                steps.append(Crumb(_bare(text), "", _marked(page, child)))
+                steps.append(Crumb(bare(text), "", _marked(page, child)))
         elif tag in ("select", "button", "form", "meta", "link", "h1", "input", "label") or _crossed(child):
             pass
         elif deep and len(steps) > before and (_MENU.search(page.marks(child)) or tag in ("ul", "ol")):
@@ -234,9 +213,9 @@ def _collect(page: Page, element: Element, steps: list[Crumb], deep: int) -> Non
         elif tag in ("li", "span", "strong", "b", "em", "p", "dd", "bdi") and not any(
             True for _ in child.iter("a", "li")
         ):
-            text = _bare(text_of(child, 400))
+            text = bare(text_of(child, 400))
             pieces = _STRONG.split(text) if _STRONG.search(text) else [text]
-            steps += [Crumb(_bare(piece), "", _marked(page, child)) for piece in pieces if _bare(piece)]
+            steps += [Crumb(bare(piece), "", _marked(page, child)) for piece in pieces if bare(piece)]
         else:
             _collect(page, child, steps, deep + 1)
         _own_text(child.tail, steps)
@@ -251,7 +230,7 @@ def _own_text(text: str | None, steps: list[Crumb]) -> None:
     mark = edge.group().strip() if edge else ""
     for whole in _STRONG.split(text):
         pieces = whole.split(f" {mark} ") if mark and mark not in "-–—" else [whole]
-        steps += [Crumb(_bare(piece)) for piece in pieces if _bare(piece)]
+        steps += [Crumb(bare(piece)) for piece in pieces if bare(piece)]
 
 
 def _crossed(element: Element) -> bool:
@@ -268,8 +247,3 @@ def _marked(page: Page, element: Element) -> bool:
 
 def _picture(link: Element) -> str:
     return next((clean(image.get("alt")) for image in link.iter("img") if image.get("alt")), "")
-
-
-def _bare(text: str) -> str:
-    """A step's text without the separators that stand in it."""
-    return clean(text).strip(" >›»/\\|→▸:❯＞·•«‹<-–—").strip() if fold(text) else ""

@@ -42,6 +42,7 @@ COLUMNS = (
     *("category_path", "attributes", "images", "language", "audience", "fetched_at", "status", "reason"),
 )
 OK, NO_PRODUCT = "ok", "not a product"
+_SURE = 2.2  # a heading's score from which its text is held to be the product's name
 _T = TypeVar("_T")
 
 
@@ -213,9 +214,12 @@ def _context(page: Page, reader: _Reader) -> _Context:
         lambda: Zones([0] * len(page.elements), None, [], frozenset()),
     )
     tag = without_shop(page.title_tag, shops)
-    told = [heading.text] if heading else [tag]
+    sure = heading is not None and (heading.score >= _SURE or not names)
+    told = [heading.text] if heading is not None and sure else [tag]
     facts = reader.guard(
-        "structured data", lambda: read_facts(page, nodes, element, [*told, tag]), lambda: first
+        "structured data",
+        lambda: read_facts(page, nodes, element, [text for text in [*told, tag] if text]),
+        lambda: first,
     )
     known = [*told, *facts.words("name")[:6], *page.said("og:title")[:2], tag]
     titles = [text for text in dict.fromkeys(known) if fold(text)]
@@ -241,8 +245,11 @@ def _path(context: _Context, title: str) -> list[str]:
     path = find_path(page, context.zones, context.facts.crumbs, titles, shops)
     if path:
         return path
-    for text in [*context.facts.words("category"), *page.said("product:category", "og:category")]:
-        if re.search(r"[>›»]|\s/\s|\w/\w.*\w/\w", text) and not text.startswith("http"):
+    for text in [
+        *context.facts.words("category", "categories"),
+        *page.said("product:category", "og:category"),
+    ]:
+        if re.search(r"[>›»]|\s/\s|\w/\w.*\w/\w|^\[.*\]$", text) and not text.startswith("http"):
             path = path_from_text(page, text, titles, shops)
             if path:
                 return path
@@ -252,7 +259,7 @@ def _path(context: _Context, title: str) -> list[str]:
             return path
     texts = [
         text
-        for text in [*context.facts.words("category"), *page.said("product:category")]
+        for text in [*context.facts.words("category", "categories"), *page.said("product:category")]
         if not text.startswith("http")
     ]
     return next(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from shelfwise.collect.page import Page
 from shelfwise.collect.vocabulary import BACK, BACK_START, HERE, HOME
@@ -34,7 +35,13 @@ class Crumb:
 
 
 def path_from_text(page: Page, text: str, titles: list[str], shops: list[str]) -> list[str]:
-    """Levels from one text such as `Shoes > Boots` or `Home/Shoes/Boots`."""
+    """Levels from one text such as `Shoes > Boots`, `Home/Shoes/Boots` or `["Shoes", "Boots"]`."""
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            listed = json.loads(text)
+        except ValueError:
+            listed = [piece.strip(" \"'") for piece in text[1:-1].split(",")]
+        return path_from_names(page, [name for name in listed if isinstance(name, str)], titles, shops)
     pieces = _SPLIT.split(text) if _SPLIT.search(text) else _SLASHED.split(text)
     return levels_of(page, [Crumb(piece) for piece in pieces], titles, shops)
 
@@ -51,7 +58,12 @@ def levels_of(page: Page, steps: list[Crumb], titles: list[str], shops: list[str
     for step in _from_home(steps):
         text = _COUNT.sub("", clean(step.text))
         folded = fold(text)
-        if len(text) > LONGEST_ITEM or folded in HERE or folded in BACK or BACK_START.match(text):
+        if (
+            len(text) > LONGEST_ITEM
+            or (folded in HERE and not step.link)
+            or folded in BACK
+            or BACK_START.match(text)
+        ):
             continue
         first = not kept and not home
         if first and ((step.link and is_root(page, step.link)) or _is_home(folded, shops)):
@@ -102,6 +114,7 @@ def _is_product(page: Page, steps: list[Crumb], titles: list[str]) -> bool:
     if any(same(last.text, title) for title in titles):
         return True
     here = bool(last.link) and not last.link.startswith("#") and page.leads_here(last.link)
+    here = here and not (last.link.startswith("?") and _differs(page, last.link))
     if here:
         return True
     likeness = max((alike(last.text, title) for title in titles), default=0.0)
@@ -115,8 +128,15 @@ def _is_product(page: Page, steps: list[Crumb], titles: list[str]) -> bool:
         return likeness >= 0.7 and len(tokens(last.text)) > 2
     if linked and not last.link:
         inside = max((within(last.text, title) for title in titles), default=0.0)
-        return likeness >= 0.34 or (inside >= 0.99 and len(tokens(last.text)) > 1)
+        named = any(within(title, last.text) >= 0.99 and re.search(r"\d|\w.*\s", title) for title in titles)
+        return likeness >= 0.34 or (inside >= 0.99 and len(tokens(last.text)) > 1) or named
     return likeness >= 0.6
+
+
+def _differs(page: Page, address: str) -> bool:
+    """Whether an address that differs only in its query names another thing than the page's own."""
+    own, other = parse_qs(urlsplit(page.url).query), parse_qs(urlsplit(address).query)
+    return any(name in other and other[name] != value for name, value in own.items())
 
 
 def is_root(page: Page, address: str) -> bool:
@@ -129,3 +149,8 @@ def is_root(page: Page, address: str) -> bool:
         urlsplit(page.url).hostname or ""
     ).removeprefix("www.")
     return same_host and bool(_LOCALE.match(parts.path)) and not parts.query
+
+
+def bare(text: str) -> str:
+    """A step's text without the separators that stand in it."""
+    return clean(text).strip(" >›»/\\|→▸:❯＞·•«‹<-–—").strip() if fold(text) else ""

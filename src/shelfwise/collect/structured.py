@@ -17,6 +17,7 @@ Node = dict[str, Any]
 _DEEPEST = 24
 _MOST_VALUES = 300
 _MOST_NODES = 20_000
+_OF_PRODUCTS = frozenset(("price", "sku", "mpn", "gtin13", "productid", "brand", "categories"))
 _ADDRESSES = {"a": "href", "area": "href", "link": "href", "img": "src", "source": "src", "iframe": "src",
               "embed": "src", "video": "src", "audio": "src", "object": "data"}  # fmt: skip
 
@@ -155,6 +156,7 @@ def _rdfa(page: Page) -> list[Node]:
 def _gather(page: Page, prop: str, kind: str, scope: str) -> list[Node]:
     roots: list[Node] = []
     owners: dict[Element, Node] = {}
+    loose: Node = {}
     source = "microdata" if prop == "itemprop" else "rdfa"
     for element in page.elements:
         names = (element.get(prop) or element.get("rel" if source == "rdfa" else prop) or "").lower().split()
@@ -174,10 +176,29 @@ def _gather(page: Page, prop: str, kind: str, scope: str) -> list[Node]:
             value = (
                 text_of(element, 5_000) if element.get("rel") and source == "rdfa" else _value(page, element)
             )
+        if owner is None and source == "microdata":
+            owner = loose
+            holder = element.getparent()
+            if holder is not None and names == ["name"] and "brand" in (holder.get("itemprop") or ""):
+                names = ["brand"]
         if owner is not None and value not in ("", None):
             for name in names:
                 _add(owner, name.rsplit(":", 1)[-1].rsplit("/", 1)[-1], value)
-    return roots
+    return [*roots, *_of_loose(loose, roots)]
+
+
+def _of_loose(loose: Node, roots: list[Node]) -> list[Node]:
+    """A product of properties that stand in no item: shops that forget `itemscope` mean one.
+
+    Only where no item is a product, and name and another property of products are given.
+    """
+    given = {name: value[0] if isinstance(value, list) else value for name, value in loose.items()}
+    typed = {name for root in roots for name in root["@type"]}
+    if "name" not in given or not _OF_PRODUCTS & given.keys() or "product" in typed:
+        return []
+    given = {**given, "image": loose.get("image"), "@type": ["product"], "@source": "microdata"}
+    offer = {name: given[name] for name in ("price", "pricecurrency", "availability") if given.get(name)}
+    return [{**given, "offers": {"@type": ["offer"], **offer}} if "price" in offer else given]
 
 
 def _owner(element: Element, owners: dict[Element, Node]) -> Node | None:
@@ -207,6 +228,8 @@ def _value(page: Page, element: Element) -> str:
     content = element.get("content")
     if content is not None and (content.strip() or element.tag == "meta"):
         return clean(content)
+    if element.tag == "meta" and element.get("href"):
+        return clean(element.get("href"))
     attribute = _ADDRESSES.get(element.tag)
     if attribute and element.get(attribute):
         return clean(element.get(attribute))

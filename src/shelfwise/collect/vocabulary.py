@@ -36,6 +36,7 @@ HOME = _folded(
     "thuis|hoofdpagina",
     "होम|मुख्य पृष्ठ|হোম|главная стр|მთავარი|գլխավոր|ana səhifə|bosh sahifa|басты бет|үй|kreu",
     "faqja kryesore|hemsida",
+    "storefront|store front|kezdő oldal|zur shop-startseite",
     "shop home|store home|online shop|onlineshop|webshop home|home shop|inici|hasiera|início da loja",
     "tahanan|utama",
 )
