@@ -54,3 +54,17 @@ def test_currencies_by_country():
     ) == ("149", "SEK")
     assert price({}, "<p class=price>$49.00</p>", "en", "https://shop.com.au/p")[1] == "AUD"
     assert price({}, "<p class=price>$49.00</p>", "en", "https://shop.example/en-ca/p")[1] == "CAD"
+
+
+@pytest.mark.parametrize(
+    ("address", "language", "currency"),
+    [
+        ("https://tienda.example.com.co/p", "en", "COP"),
+        ("https://tienda.co/p", "es-CO", "COP"),
+        ("https://startup.co/p", "en", "USD"),
+    ],
+)
+def test_addresses_that_end_in_co(address, language, currency):
+    html = f"<html lang={language}><h1>Red Lamp</h1><b class=price>$ 89.900</b><button>Add to cart</button>"
+
+    assert extract(html.encode(), address)["currency"] == currency

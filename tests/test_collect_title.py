@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shelfwise.collect import extract
 from shelfwise.collect.page import parse
 from shelfwise.collect.title import choose_title, find_heading, shop_names, without_shop
 
@@ -56,3 +57,29 @@ def test_names_of_shops():
     )
 
     assert {"Bright", "Bright Lights", "bright"} <= set(shop_names(page, []))
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("Buy Red Lamp 40 W Online at Best Price | Lampenwelt", "Red Lamp 40 W"),
+        ("Red Lamp 40 W günstig online kaufen | Lampenwelt", "Red Lamp 40 W"),
+        ("Лампа 40 Вт купить в Москве, цена 500 руб. | Lampenwelt", "Лампа 40 Вт"),
+        ("Lampes :: De table :: Red Lamp 40 W", "Red Lamp 40 W"),
+        ("Red Lamp - 40 W", "Red Lamp - 40 W"),
+        ("Buy Lampenwelt", "Buy Lampenwelt"),
+    ],
+)
+def test_a_title_alone_is_freed_of_selling_and_categories(tag, name):
+    html = f"<title>{tag}</title><p class=price>69,00 €</p><button>In den Warenkorb</button>"
+
+    assert extract(html.encode(), "https://www.lampenwelt.example/red-lamp-40-w.html")["title"] == name
+
+
+def test_hand_written_pages_name_the_product_in_large_type():
+    html = """<table><tr><td><a href=index.php>Home</a></td></tr><tr><td><b>New: </b><b><font size=4>Red Lamp 40 W</font></b><br>
+        <img src=red.jpg><br>Price: <b>$69.00</b><form><input type=submit value="Add to Cart"></form></td></tr></table>"""
+
+    row = extract(html.encode(), "http://shop.example/p.php?id=3")
+
+    assert (row["title"], row["price"], row["status"]) == ("Red Lamp 40 W", "69.00", "ok")

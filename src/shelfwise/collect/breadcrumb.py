@@ -139,8 +139,8 @@ def _late(zones: Zones, element: Element, at: int) -> float:
 
 def _is_scoped(element: Element) -> bool:
     """Whether an element is one step of the older vocabularies, which have no list of steps."""
-    kind = (element.get("itemtype") or element.get("typeof") or "").lower()
-    return "breadcrumb" in kind and "list" not in kind
+    kind = element.get("itemtype") or element.get("typeof")
+    return bool(kind) and "breadcrumb" in kind.lower() and "list" not in kind.lower()
 
 
 def _holds_scoped(element: Element) -> bool:
@@ -152,7 +152,7 @@ def _scoped_alone(page: Page) -> Iterator[tuple[Element, float]]:
     """What holds the steps of the older vocabularies, each of which stands for itself."""
     seen: set[Element] = set()
     for element in page.elements:
-        if not _is_scoped(element) or element.tag == "a" or _holds_scoped(element):
+        if element.tag == "a" or not _is_scoped(element) or _holds_scoped(element):
             continue
         box = element.getparent()
         for wider in page.up(element, 4)[1:]:

@@ -108,7 +108,7 @@ def _declared(page: Page) -> list[str]:
 
 def _by_script(sample: str) -> str:
     """The language that a script other than the Latin one means, where it makes up much of the letters."""
-    letters = sum(character.isalpha() for character in sample)
+    letters = sum(map(str.isalpha, sample))
     for language, pattern in _SCRIPTS:
         count = len(pattern.findall(sample))
         share = 0.04 if language == "ja" else 0.25

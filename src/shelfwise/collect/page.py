@@ -56,6 +56,8 @@ class Page:
     elements: list[Element] = field(default_factory=list)
     order: dict[Element, int] = field(default_factory=dict)
     _seen: dict[Element, str] = field(default_factory=dict)
+    _full: dict[tuple[str, str], str] = field(default_factory=dict)
+    _here: dict[str, bool] = field(default_factory=dict)
 
     @cached_property
     def base(self) -> str:
@@ -107,24 +109,25 @@ class Page:
 
     def absolute(self, address: str | None, base: str = "") -> str:
         """A full address, or nothing where it is not one of the web."""
-        address = re.sub(r"[\s\x00-\x1f]+", "%20", (address or "").strip())
-        if not address or address.lower().startswith(
-            ("data:", "javascript:", "mailto:", "tel:", "about:", "blob:")
-        ):
-            return ""
-        try:
-            full = urljoin(base or self.base, address)
-            return full if urlsplit(full).scheme in ("http", "https") else ""
-        except ValueError:
-            return ""
+        key = (address or "", base)
+        known = self._full.get(key)
+        if known is None:
+            known = self._full[key] = _completed(key[0], base or self.base)
+        return known
 
     def leads_here(self, address: str | None) -> bool:
         """Whether a link leads to this very page (or to a part of it, or nowhere)."""
         raw = (address or "").strip()
-        if not raw or raw.startswith("#") or raw.lower().startswith("javascript:"):
-            return True
-        there = _place(self.absolute(raw))
-        return there in (_place(self.url), _place(self.canonical))
+        known = self._here.get(raw)
+        if known is None:
+            known = not raw or raw.startswith("#") or raw.lower().startswith("javascript:")
+            known = known or _place(self.absolute(raw)) in self._places
+            self._here[raw] = known
+        return known
+
+    @cached_property
+    def _places(self) -> tuple[tuple[str, str, str], ...]:
+        return _place(self.url), _place(self.canonical)
 
     def marks(self, element: Element) -> str:
         """How an element is called: id, class, itemprop and the data attributes that name it, lower case."""
@@ -141,6 +144,19 @@ class Page:
             found.append(element)
             element = element.getparent()
         return found
+
+
+def _completed(address: str, base: str) -> str:
+    address = re.sub(r"[\s\x00-\x1f]+", "%20", address.strip())
+    if not address or address.lower().startswith(
+        ("data:", "javascript:", "mailto:", "tel:", "about:", "blob:")
+    ):
+        return ""
+    try:
+        full = urljoin(base, address)
+        return full if urlsplit(full).scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
 
 
 def _in_head(tag: Element) -> bool:

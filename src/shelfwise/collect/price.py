@@ -158,6 +158,9 @@ def country_of(page: Page, region: str) -> str:
     host = (parts.hostname or "").lower().split(".")
     ending = host[-1] if host else ""
     generic = {"io", "co", "me", "tv", "ai", "cc", "eu", "to", "fm", "ly", "gg", "am", "st", "ws"}
+    spanish = (page.root.get("lang") or "").lower().startswith("es")
+    if ending == "co" and (spanish or host[-2:-1] in (["com"], ["net"], ["edu"])):
+        return "co"  # otherwise an ending of start-ups everywhere
     if len(ending) == 2 and ending not in generic:
         return "gb" if ending == "uk" else ending
     for piece in parts.path.lower().split("/")[1:3]:

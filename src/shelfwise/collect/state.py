@@ -1,7 +1,7 @@
-"""Embedded state: what a page's programs are told of the product (Next.
+"""Embedded state: what a page's programs are told of the product.
 
-Nuxt, Redux, data layers, attributes). Only objects whose name agrees with the product's title count: such
-data also holds related products, menus and carts.
+Next, Nuxt, Redux, data layers, attributes. Only objects whose name agrees with the product's title count:
+such data also holds related products, menus and carts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from shelfwise.collect.folded_state import folded
 from shelfwise.collect.jsonish import first_value, values
 from shelfwise.collect.page import Page
 from shelfwise.collect.structured import listed
@@ -133,6 +134,7 @@ def read_state(page: Page, titles: list[str]) -> list[StateProduct]:
 
 def _objects(page: Page) -> Iterator[Any]:
     attempts = _ATTEMPTS
+    yield from folded([script.text for script in page.scripts])
     for script in page.scripts:
         if "ld+json" in script.kind or not _LIKELY.search(script.text):
             continue

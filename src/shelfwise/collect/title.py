@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import islice
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from shelfwise.collect.page import Element, Page, text_of
 from shelfwise.collect.structured import Node, words_of
@@ -31,6 +31,23 @@ _COPYRIGHT = re.compile(
     r"(?:©|\(c\)|copyright|ⓒ)\s*(?:©|\(c\))?\s*(?:\d{4}\s*[-–]?\s*(?:\d{4})?,?)?\s*([^.|©\n]{2,40})",
     re.IGNORECASE,
 )
+_SELLING_BEFORE = re.compile(
+    r"^(?:buy|shop|order|purchase|купить|заказать|купити|comprar|compra|acheter|achat|acquista|kup|koupit|"
+    r"köp|køb|kjøp|osta|cumpără|vásárlás|mua|beli|jual|購入|购买)\s+(?=\S+\s)",
+    re.IGNORECASE,
+)
+_SELLING_AFTER = re.compile(
+    r"(?:\s*[-–—|,:]\s*|\s+)(?:(?:online\s+)?(?:günstig\s+)?(?:online\s+)?(?:kaufen|bestellen|kopen)\b.*|"
+    r"online at (?:the )?(?:best|low).*|(?:at|for) (?:the )?best price.*|online (?:in|at|from) [\w ]+|"
+    r"купить (?:в|по|недорого|с|онлайн|со).*|купить|купити (?:в|за|онлайн).*|(?:цена|ціна)[ ,:].*|"
+    r"au meilleur prix.*|pas cher.*|al (?:mejor|miglior) pre.*|(?:al )?mejor precio.*|cena,? .*opinie.*|"
+    r"ceny i opinie.*|(?:fiyatı|fiyatları)\b.*|im online[- ]?shop.*|giá (?:rẻ|tốt).*)$",
+    re.IGNORECASE,
+)
+_PATH_JOINTS = re.compile(r"\s*(?:::|»|›|\s>\s|\s\|\s|\s[–—]\s|\s-\s|\s/\s)\s*")
+_OF_PATHS = re.compile(r"::|[»›]|\s>\s")
+_PRICED = re.compile(r"[$€£¥₽₴₹₺]\s?\d|\d\s?(?:[$€£¥₽₴₹₺]|eur\b|usd\b|руб|zł|kč|kr\b|円)", re.IGNORECASE)
+_BOLD = frozenset(("b", "strong", "font", "big"))
 _LONGEST = 300
 _FORMS = (" GmbH", " Ltd", " LLC", " Inc", " AG", " SA", " S.r.l")
 
@@ -143,6 +160,8 @@ def find_heading(page: Page, names: list[str], shops: list[str]) -> Heading | No
             best = Heading(element, text, score)
     if best is None or best.score < 2.2:
         best = _exact(page, [*told, *_segments(tag, shops)]) or best
+    if best is None and not names:
+        best = _emphasised(page)
     return best
 
 
@@ -244,8 +263,11 @@ def choose_title(heading: Heading | None, named: list[str], page: Page, shops: l
 
     """
     names = [text for text in (without_shop(clean(name), shops) for name in named) if fold(text)]
-    others = [without_shop(text, shops) for text in page.said("og:title", "twitter:title")]
-    tag = without_shop(page.title_tag, shops)
+    others = [
+        _named_by(page, without_selling(without_shop(text, shops)))
+        for text in page.said("og:title", "twitter:title")
+    ]
+    tag = _named_by(page, without_selling(without_shop(page.title_tag, shops)))
     if heading and (heading.score >= 2.2 or not names):
         text = without_shop(heading.text, shops)
         if names and (text.endswith(("...", "…")) or _is_shop(text, shops)):
@@ -256,3 +278,46 @@ def choose_title(heading: Heading | None, named: list[str], page: Page, shops: l
         return text
     agreed = [text for text in others if text and (within(text, page.title_tag) >= 0.6 or not tag)]
     return next((text for text in [*agreed, tag, *others] if fold(text)), "")
+
+
+def without_selling(text: str) -> str:
+    """A page's title without what shops add to sell: `Buy ... online`, `... kaufen`, `... купить, цена`."""
+    short = _SELLING_AFTER.sub("", _SELLING_BEFORE.sub("", text)).strip(" ,;:|–—-")
+    return short if len(fold(short)) > 3 else text
+
+
+def _named_by(page: Page, text: str) -> str:
+    """The piece of a title that the page's address names, where the title lists categories too."""
+    pieces = [piece.strip() for piece in _PATH_JOINTS.split(text) if fold(piece)]
+    last = next((part for part in reversed(urlsplit(page.canonical).path.split("/")) if part), "")
+    address = " ".join(re.split(r"[-_.+]", unquote(last)))
+    if len(pieces) < (2 if _OF_PATHS.search(text) else 3) or not fold(address):
+        return text
+    shares = [within(piece, address) for piece in pieces]
+    best = max(shares)
+    return pieces[shares.index(best)] if best >= 0.5 and shares.count(best) == 1 else text
+
+
+def _emphasised(page: Page) -> Heading | None:
+    """The first text in large or bold type that is no link, where a page has neither headings nor names.
+
+    It has to stand before a price and behind the first picture or link, as hand-written pages have it.
+    """
+    bold: Heading | None = None
+    for element in page.elements:
+        text = clean(element.text or "") if element.tag in _BOLD else ""
+        if _PRICED.search(element.text or "") and bold is not None:
+            return bold
+        if not 4 < len(text) < 150 or text.endswith((":", "：")) or _PRICED.search(text):
+            continue
+        if any(one.tag in ("a", "footer", "nav", "form") for one in element.iterancestors()):
+            continue
+        size = (element.get("size") or "").strip("+")
+        large = element.tag == "big" or (
+            size.isdigit() and int(size) >= (1 if "+" in element.get("size") else 4)
+        )
+        if large:
+            return Heading(element, text, 1.0)
+        if bold is None and element.tag in ("b", "strong"):
+            bold = Heading(element, text, 1.0)
+    return None

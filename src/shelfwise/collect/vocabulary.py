@@ -260,7 +260,8 @@ SAYS_SAVE = re.compile(
 SAYS_MEMBER = re.compile(
     r"member|\bclub\b|\bvip\b|\bprime\b|loyalty|mitglied|mit (?:app|karte|abo)|im abo|adhérent|\bsocio|"
     r"\bsoci\b|\bleden|"
-    r"medlem|klubb|klubov|klubi|törzsvásárl|с картой|c картой|по карте|карт[аы]|会员|會員|会員|회원|"
+    r"medlem|klubb|klubov|klubi|kortilla|etukort|clubpri|kártyával|con fidelity|fidelidad|fidélité|"
+    r"carte de fid|törzsvásárl|с картой|c картой|по карте|карт[аы]|会员|會員|会員|회원|"
     r"멤버|عضو|חבר מועדון|subscribe|"
     r"abonn|kundenkarte|bonuscard|plus-?kunde|jäsen|üyelere|wholesale|від \d+ шт|от \d+ шт|ab \d+ st|"
     r"from \d+ pcs|"

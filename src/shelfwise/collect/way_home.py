@@ -112,7 +112,8 @@ def _run(element: Element) -> list[Crumb]:
 
 
 def _words(link: Element) -> str:
-    return text_of(link, 120) or clean(link.get("title") or link.get("aria-label") or "")
+    text = text_of(link, 120) if len(link) else clean((link.text or "")[:200])
+    return text or clean(link.get("title") or link.get("aria-label") or "")
 
 
 def _is_home(page: Page, link: Element) -> bool:
@@ -120,11 +121,16 @@ def _is_home(page: Page, link: Element) -> bool:
     address = link.get("href") or ""
     text = fold(_words(link))
     if text:
-        return text in HOME or (len(text.split()) < 4 and is_root(page, address))
-    if not address or not is_root(page, address):
+        return text in HOME or (len(text.split()) < 4 and _short(address) and is_root(page, address))
+    if not address or not _short(address) or not is_root(page, address):
         return False
     pictures = [fold(image.get("alt") or "") for image in link.iter("img")]
     return any(alt in HOME for alt in pictures if alt) or "home" in page.marks(link) or not pictures
+
+
+def _short(address: str) -> bool:
+    """Whether an address may be that of a shop's first page, at a glance."""
+    return address.count("/") < 3 + 2 * ("//" in address) and "?" not in address
 
 
 def _evidence(page: Page, box: Element, home: Element, titles: list[str]) -> float:
