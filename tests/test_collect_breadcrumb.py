@@ -42,3 +42,15 @@ def test_what_is_shown_wins_over_what_is_stated():
         extract(f"{stated}{WAYS['list']}{TAIL}".encode(), "https://shop.example/p")["category_path"]
         == "Lamps > Table"
     )
+
+
+def test_a_number_in_an_element_called_so_is_no_path():
+    html = f"<ul><li class=home><a href=/>Home</a></li><li>Red Lamp 40 W</li><li class=breadcrumbs-sku>SKU: <b>31</b></li></ul>{TAIL}"
+
+    assert extract(html.encode(), "https://shop.example/p")["category_path"] is None
+
+
+def test_a_box_called_path_without_home():
+    html = f"<div class=path><a href=/c>Lamps</a><i> / </i><a href=/c/t>Table</a><i> / </i></div>{TAIL}"
+
+    assert extract(html.encode(), "https://shop.example/p")["category_path"] == "Lamps > Table"

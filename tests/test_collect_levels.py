@@ -73,3 +73,27 @@ def test_labels_have_no_link_and_the_product_may_carry_its_maker():
 
     assert levels_of(page, steps, ["LX-2803"], []) == ["Categories", "Lamps"]
     assert levels_of(page, [Crumb("Categories"), Crumb("Lamps", "/l")], ["Red"], []) == ["Lamps"]
+
+
+def test_a_shop_named_after_a_category_keeps_it():
+    page = parse(b"<html></html>", "https://lampen.example/p/1")
+
+    assert levels_of(page, [Crumb("Lampen für innen", "/innen"), Crumb("Tisch", "/t")], [], ["Lampen"]) == [
+        "Lampen für innen",
+        "Tisch",
+    ]
+    assert levels_of(page, [Crumb("Lampen Shop"), Crumb("Tisch", "/t")], [], ["Lampen"]) == ["Tisch"]
+
+
+def test_what_stands_behind_the_product_is_no_level():
+    page = parse(b"<html></html>", "https://shop.example/p/1")
+    steps = [Crumb("Home", "/"), Crumb("Lamps", "/l"), Crumb("Red Lamp"), Crumb("SKU"), Crumb("4711")]
+
+    assert levels_of(page, steps, ["Red Lamp"], []) == ["Lamps"]
+
+
+def test_a_category_may_be_called_home_where_home_came_before():
+    page = parse(b"<html></html>", "https://shop.example/p/1")
+    steps = [Crumb("Home", "/"), Crumb("Home", "/c/home-living"), Crumb("Lamps", "/l")]
+
+    assert levels_of(page, steps, ["Red Lamp"], []) == ["Home", "Lamps"]

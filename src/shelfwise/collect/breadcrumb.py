@@ -19,7 +19,7 @@ _MARKS = re.compile(
     r"nav-?path|navi-?pfad|wayfinding|headcategory|topic-?path|pankuzu|you-?are-?here|briciole|kruimel|"
     r"murupolku|"
     r"br(?:ø|o)dsmul|smulor|okruszk|page-?path|drobeckov|location-path|category-?path|bct?rail|"
-    r"page-?trail|\btrail\b|location_nav"
+    r"page-?trail|\btrail\b|location_nav|sciezk|percorso|nav-?chain|\bhleb|hlebn|breadline|cat-?path|(?:^|\s)path(?:\s|$)"
 )
 _LABELLED = re.compile(
     r"breadcrumb|brotkr|fil d.ariane|migas de|miga de|briciole|kruimel|okruszk|brödsmul|brødsmul|"
@@ -114,7 +114,8 @@ def _in_markup(page: Page, zones: Zones, titles: list[str]) -> Iterator[tuple[fl
             weight = 2.5
         if weight:
             steps = _steps(page, element)
-            if _plausible(steps):
+            way = any(step.link for step in steps) or _SEPARATORS.search(text_of(element, 600))
+            if way and _plausible(steps):
                 yield weight - _late(zones, element, at), steps
                 found += 1
         if found > 12:

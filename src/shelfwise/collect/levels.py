@@ -54,8 +54,9 @@ def path_from_names(page: Page, names: list[str], titles: list[str], shops: list
 def levels_of(page: Page, steps: list[Crumb], titles: list[str], shops: list[str]) -> list[str]:
     """The levels: without labels, home, ways back, doubles and the product."""
     kept: list[Crumb] = []
-    home = False
-    for step in _from_home(steps):
+    rest = _to_product(_from_home(steps), titles)
+    home = len(rest) < len(steps) and fold(steps[0].text) in HOME
+    for step in rest:
         text = _COUNT.sub("", clean(step.text))
         folded = fold(text)
         if (
@@ -66,11 +67,12 @@ def levels_of(page: Page, steps: list[Crumb], titles: list[str], shops: list[str
         ):
             continue
         first = not kept and not home
-        if first and ((step.link and is_root(page, step.link)) or _is_home(folded, shops)):
+        root = bool(step.link) and is_root(page, step.link)
+        if first and (root or _is_home(folded, shops, bool(step.link))):
             home = True
             continue
-        if not kept and folded in HOME:
-            continue
+        if not kept and folded in HOME and (root or not home or not step.link):
+            continue  # where home came before, a category may be called so too
         if folded and not (kept and fold(kept[-1].text) == folded):
             kept.append(Crumb(text, step.link, step.current))
     while kept and _is_product(page, kept, titles):
@@ -97,13 +99,24 @@ def _from_home(steps: list[Crumb]) -> list[Crumb]:
     return steps[at + 1 :]
 
 
-def _is_home(folded: str, shops: list[str]) -> bool:
-    """Whether a first step names the shop: `Allegro`, `Interneto parduotuvė X`, `Start X`."""
+def _to_product(steps: list[Crumb], titles: list[str]) -> list[Crumb]:
+    """The steps up to the product where it is one of them: numbers and buttons stand behind it."""
+    for at, step in enumerate(steps):
+        if not step.link and any(same(step.text, title) for title in titles):
+            return steps[: at + 1]
+    return steps
+
+
+def _is_home(folded: str, shops: list[str], linked: bool) -> bool:
+    """Whether a first step names the shop: `Allegro`, `Interneto parduotuvė X`, `Start X`.
+
+    One with a link to another page than the first may be a category that the shop is named after.
+    """
     if not folded:
         return True
     return any(
         folded == fold(shop)
-        or (len(fold(shop)) > 3 and len(folded.split()) < 6 and tokens(shop) < tokens(folded))
+        or (not linked and len(fold(shop)) > 3 and len(folded.split()) < 6 and tokens(shop) < tokens(folded))
         for shop in shops
     )
 
