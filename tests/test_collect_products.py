@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from shelfwise.collect import extract
 from shelfwise.collect.page import parse
 from shelfwise.collect.products import read_facts
 from shelfwise.collect.structured import read_nodes
@@ -40,3 +41,19 @@ def test_shops_are_named_and_brands_are_no_shops():
     )
 
     assert found.shops == ["Shop"]
+
+
+def test_the_only_offer_of_a_page_is_that_of_its_product():
+    html = b"""<h1>Red Lamp</h1><p itemscope itemtype=https://schema.org/Offer><meta itemprop=price content=69.5>
+        <meta itemprop=priceCurrency content=EUR></p>"""
+
+    row = extract(html, "https://shop.example/p/1")
+
+    assert (row["title"], row["price"], row["currency"]) == ("Red Lamp", "69.50", "EUR")
+
+
+def test_several_offers_alone_are_none():
+    offer = '{"@type": "Offer", "price": "1", "priceCurrency": "EUR"}'
+    html = f'<h1>Red Lamp</h1><script type="application/ld+json">[{offer}, {offer}]</script>'
+
+    assert extract(html.encode(), "https://shop.example/p/1")["price"] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shelfwise.collect import extract
 from shelfwise.collect.page import parse
 from shelfwise.collect.shown_price import shown_prices
 from shelfwise.collect.zones import find_zones
@@ -31,3 +32,12 @@ def test_the_price_of_now_comes_first(html):
 
     assert str(found[0].readings[0]) == "69.00"
     assert not found[0].flagged
+
+
+def test_cents_in_small_type_behind_dots_of_thousands():
+    html = """<h1>Lámpara</h1><span class=price><i>$</i><b>12.999</b><b class=cents>50</b></span>
+        <p>en 6 cuotas de <i>$</i><b>2.166</b></p><button>Agregar al carrito</button>"""
+
+    row = extract(html.encode(), "https://tienda.com.ar/p/1")
+
+    assert (row["price"], row["currency"]) == ("12999.50", "ARS")

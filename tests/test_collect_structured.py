@@ -71,3 +71,13 @@ def test_stray_properties_beside_an_item_are_not_read():
         <h1 itemprop=name>Red Lamp</h1></div>"""
 
     assert [node["name"] for node in read_nodes(parse(html, "https://shop.example/p"))] == ["Red Lamp"]
+
+
+def test_lists_in_lists_are_one():
+    assert listed([["a", "b"], "c", []]) == ["a", "b", "c"]
+    html = b"""<script type="application/ld+json">{"@type": "Product", "name": "Red Lamp", "image": [["/a.jpg"]],
+        "offers": [[{"price": 69.5, "priceCurrency": "EUR"}], [{"price": 69.5, "priceCurrency": "EUR"}]]}</script><h1>Red Lamp</h1>"""
+
+    row = extract(html, "https://shop.example/p/1")
+
+    assert (row["price"], row["images"]) == ("69.50", ["https://shop.example/a.jpg"])

@@ -245,7 +245,8 @@ def figures_of(element: Element, longest: int = 160) -> str:
             small = node.tag == "sup" or _CENTS.search(node.get("class") or "")
             before = "".join(parts[-3:]).rstrip()[-1:]
             if small and before.isdigit() and re.fullmatch(r"\s*\d\d\s*\D{0,4}", text):
-                text = "." + text.strip()
+                whole = "".join(parts[-6:]).rsplit(" ", 1)[-1]
+                text = ("," if "." in whole else ".") + text.strip()  # 12.999 and 50 are 12.999,50
             elif node.tag in _BLOCKS:
                 text = " " + text
         else:

@@ -101,6 +101,8 @@ def read_facts(page: Page, nodes: list[Node], heading: Element | None, titles: l
         for inner in _members(node.get("itemoffered"))
         if not candidates and words_of(inner.get("name"))
     ]
+    if not candidates and not offered:
+        offered = _offers_alone(nodes)
     scored = [
         (_score(page, node, heading, titles), -at, node) for at, node in enumerate(candidates + offered)
     ]
@@ -117,6 +119,15 @@ def read_facts(page: Page, nodes: list[Node], heading: Element | None, titles: l
         several=len(candidates) - len(chosen),
         lists=bool(types & {"itemlist", "collectionpage", "searchresultspage", "offercatalog"}),
     )
+
+
+def _offers_alone(nodes: list[Node]) -> list[Node]:
+    """A product without a name for the only offer of a page that says of nothing that it is a product."""
+    offers = [node for node in nodes if {"offer", "aggregateoffer"} & set(node["@type"])]
+    priced = [node for node in offers if node.get("price") or node.get("lowprice")]
+    if len(priced) != 1:
+        return []
+    return [{"@type": ["product"], "@source": priced[0].get("@source"), "offers": priced[0]}]
 
 
 def _members(value: object) -> list[Node]:

@@ -43,10 +43,14 @@ def walk(value: object, deep: int = 0) -> Iterator[Node]:
 
 
 def listed(value: object) -> list[Any]:
-    """A value as a list: itself, its members, or nothing for None."""
+    """A value as a list: itself, its members (also those of lists in it), or nothing for None."""
     if value is None:
         return []
-    return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [value]
+    if not any(isinstance(inner, list) for inner in value):
+        return value
+    return [part for inner in value for part in (inner if isinstance(inner, list) else [inner])]
 
 
 def words_of(value: object, *keys: str) -> list[str]:
