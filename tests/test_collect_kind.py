@@ -30,3 +30,10 @@ def test_reasons(html, why):
 
 def test_a_sold_out_product_is_one():
     assert extract(b"<h1>Red Lamp</h1><p>Sold out</p>", "https://shop.example/p/1")["status"] == "ok"
+
+
+@pytest.mark.parametrize("path", ["/cart", "/de/warenkorb/", "/checkout", "/panier.html"])
+def test_a_cart_is_no_product(path):
+    html = b"<title>Cart</title><h1>Your cart</h1><p>Subtotal: 0,00 EUR</p><button>Add to cart</button>"
+
+    assert extract(html, f"https://shop.example{path}")["reason"] == "the page is a cart"

@@ -47,6 +47,11 @@ LOGIN = re.compile(
     r"התחברות|password)\b",
     re.IGNORECASE,
 )
+_CART = re.compile(
+    r"/(?:cart|basket|checkout|panier|warenkorb|carrito|carrello|carrinho|winkelwagen|koszyk|kosik|kosar|cos|sepet|"
+    r"varukorg|kurv|handlekurv|ostoskori|gio-hang|keranjang|korzina)(?:\.\w+)?/?$",
+    re.IGNORECASE,
+)
 _CARD = re.compile(r"product|item|card|tile|artikel|tovar|goods|offer")
 
 
@@ -76,6 +81,8 @@ def why_no_product(page: Page, zones: Zones, facts: Facts, found: Evidence) -> s
             return "the page asks to log in"
     if structured or found.state:
         return ""
+    if _CART.search(urlsplit(page.url).path):
+        return "the page is a cart"
     typed = any("product" in text.lower() for text in page.said("og:type"))
     if _cards(page) >= 3 and not (typed and zones.buys) and not _buy_box(zones):
         return "the page lists several products"
