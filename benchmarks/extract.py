@@ -11,10 +11,10 @@ currency, the same levels, the same address (main picture). Speed is processor t
 pages, parsing included; these pages are short (3 kB).
 
 With `--pages` the pages are those of a folder of yours: `NAME.html` files and a `truth.json`, an object of
-NAME: {"url": ..., "shop": ..., "lang": ..., "group": ..., and what is true: "title", "price" with "currency",
-"brand", "path" (a list of levels), "image"}. What is not told of a page is not judged. A picture is right when
-it is the same file, whatever its size. Only figures are kept, in a second table, a row for each group; pages
-and their texts stay yours.
+NAME: {"url": ..., "shop": ..., "lang": ..., "group": ..., and what is true: "title", "price" with
+"currency", "brand", "path" (a list of levels), "image"}. What is not told of a page is not judged. A picture
+is right when it is the same file, whatever its size. Only figures are kept, in a second table, a row for each
+group; pages and their texts stay yours.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ from shop_pages import ShopPage, shop_pages
 FIELDS = ("title", "price", "brand", "category path", "main picture")
 Row = dict[str, Any]
 _ABOUT_SAVED = """\
-The second table is of saved pages of real shops that are not part of the repository: product pages cut to their
-product's part, and of most shops only the breadcrumbs in a bare page, for which nothing but the category path is
-judged. The truth was written before the code was run on them. `worked on` was used for rules; `held back` was
-not, but for two faults that were seen; `collected last` came when the rules were done, and its faults were looked
-at after the second run."""
+The second table is of saved pages of real shops that are not part of the repository: product pages
+cut to the part that is about the product, and of most shops only the breadcrumbs in a bare page, of
+which nothing but the category path is judged. The truth was written before the code was run on
+them. `worked on` was used for rules; `held back` was not, but for two faults that were seen;
+`collected later` came when the rules were done, and its faults were looked at after the second run;
+`collected last` came after all rules."""
 _SIZE = re.compile(r"[-_.]\d{2,4}x\d{0,4}|-\d+-\d+(?=/)|-(?:home|thickbox|large|medium)_default")
 
 
