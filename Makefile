@@ -19,8 +19,8 @@ space := $(subst ,, )
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*##/  make \1 /p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: .venv/.ready  ## make a shop of its own, then inspect, train, evaluate and predict on it
-	@sh docs/demo.sh $(BIN)/shelfwise $(SHOP)
+demo: .venv/.ready  ## a shop of its own: scrape it, then inspect, train, evaluate, predict and audit
+	@sh docs/demo.sh $(BIN) $(SHOP)
 
 test: .venv/.ready  ## all tests
 	@$(BIN)/python -m pytest -n $(JOBS)

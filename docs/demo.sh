@@ -1,9 +1,12 @@
 #!/bin/sh
-# What `make demo` runs: the main job from a raw catalogue to explained predictions, each command shown before its output.
-#   docs/demo.sh path/to/shelfwise folder
+# What `make demo` runs: the whole way from a shop's address to sorted products, each command shown before its output.
+#   docs/demo.sh path/to/bin folder
 set -eu
-shelfwise=$1
-shop=$2
+bin=$1
+home=$2
+products=300   # of the web shop; most are sold in two languages
+limit=450      # pages of products that are scraped
+began=$(date +%s)
 
 step() {
     printf '\n\033[1m%s\033[0m\n\n' "$1"
@@ -11,48 +14,90 @@ step() {
 
 run() {
     printf '$ shelfwise %s\n\n' "$*"
-    "$shelfwise" "$@"
+    "$bin/shelfwise" "$@"
 }
 
-step "1. A shop to try things on: 3,000 products, some of them on the wrong shelf"
-run demo --output "$shop"
+serve() {
+    printf '$ shelfwise %s &\n\n' "$*"
+    "$bin/shelfwise" "$@" > "$home/shop.log" 2>&1 &
+    server=$!
+    for _ in $(seq 600); do
+        address=$(sed -n 's/^The shop is at \(http[^ ]*\) .*/\1/p' "$home/shop.log")
+        if [ -n "$address" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
+        sleep 0.1
+    done
+    sed 's/ (Ctrl-C ends it)//' "$home/shop.log"
+    [ -n "$address" ] || { echo "The shop did not start."; exit 1; }
+}
 
-step "2. What is in the catalogue and its pictures, and what is wrong with it?"
-run inspect "$shop/catalogue.parquet" --images "$shop/images"
+stop() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    server=
+}
 
-step "3. Learn its categories from four fifths of it (no settings: the columns are found)"
-run train "$shop/catalogue.parquet" --model "$shop/model" --split split
+server=
+address=
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+mkdir -p "$home"
+rm -rf "$home/shop.parquet" "$home/shop.parquet.crawl" "$home/shop.parquet.crawl.lock" "$home/pictures"
 
-step "4. How good is that on the fifth it has not seen?"
-run evaluate "$shop/model" "$shop/catalogue.parquet" --split split --report "$shop/report"
+step "1. A web shop on this machine to try things on; it stops when this demo ends"
+serve demo --serve --products $products --output "$home"
 
-step "5. Sort the new arrivals: accept only what is right 95 times in 100, and say why"
-run predict "$shop/model" "$shop/new-arrivals.csv" --output "$shop/sorted.jsonl" --promise 0.95 --explain
-
-step "6. The same with pictures beside the words (the quickest learner on them; the default takes some minutes)"
-printf '[pictures]\nlearner = "neighbours"\n' | tee "$shop/quick.toml"
+step "2. From its address to a catalogue"
+echo "No pause between requests (--delay 0) and a private address (--allow-private) are for a shop of one's own alone."
 echo
-run train "$shop/catalogue.parquet" --model "$shop/model-with-pictures" --images "$shop/images" --split split \
-    --recipe "$shop/quick.toml"
-run evaluate "$shop/model-with-pictures" "$shop/catalogue.parquet" --images "$shop/images" --split split
+run scrape "$address" --output "$home/shop.parquet" --limit $limit --delay 0 --allow-private
 
-step "7. Which products lie on the wrong shelf?"
-run audit "$shop/catalogue.parquet" --output "$shop/doubts.parquet"
+step "3. Its pictures"
+run images "$home/shop.parquet" --output "$home/pictures" --rate 100 --allow-private
+stop
 
-step "What came out"
-echo "Three of the new arrivals ($shop/sorted.jsonl), as a program reads them:"
+step "4. What is in the catalogue, and what is wrong with it?"
+run inspect "$home/shop.parquet" --images "$home/pictures" --html "$home/inspect.html"
+
+step "5. Put a fifth aside to test on, and some products as new arrivals, of which no category is known"
+printf '$ python docs/demo.py split %s\n\n' "$home"
+"$bin/python" docs/demo.py split "$home"
+
+step "6. Learn the categories, from text and pictures (the quickest learner on pictures; the default takes some minutes)"
+printf '[pictures]\nlearner = "neighbours"\n' > "$home/quick.toml"
+printf '$ cat %s\n' "$home/quick.toml"
+cat "$home/quick.toml"
 echo
-head -n 3 "$shop/sorted.jsonl" | cut -c 1-600
+run train "$home/learn.parquet" --model "$home/model" --split split --images "$home/pictures" --recipe "$home/quick.toml"
+
+step "7. How good is that on the fifth it has not seen?"
+run evaluate "$home/model" "$home/learn.parquet" --split split --images "$home/pictures" --report "$home/report"
+
+step "8. Sort the new arrivals: accept only what is right 9 times in 10, and say why"
+run predict "$home/model" "$home/new-arrivals.parquet" --images "$home/pictures" --output "$home/sorted.jsonl" \
+    --promise 0.9 --explain
+
+step "9. Which products lie on the wrong shelf?"
+run audit "$home/shop.parquet" --output "$home/doubts.parquet"
+printf '\n$ python docs/demo.py planted %s\n\n' "$home"
+"$bin/python" docs/demo.py planted "$home"
+
+step "What came out, in $(($(date +%s) - began)) seconds"
+echo "Two of the new arrivals ($home/sorted.jsonl), as a program reads them:"
+echo
+head -n 2 "$home/sorted.jsonl" | cut -c 1-600
 cat <<TEXT
 
-Look at the report in a browser:      $shop/report/report.html
-What the model folder says of itself:  $shop/model/README.md
-The wrong shelves that were planted:   $shop/planted.csv
-Go through the doubts in a browser:    .venv/bin/shelfwise review $shop/doubts.parquet --images $shop/images
+Look at these in a browser:
+  what was scraped          $home/inspect.html
+  how good the model is     $home/report/report.html
+  go through the doubts     $bin/shelfwise review $home/doubts.parquet --images $home/pictures
+  ask the model yourself    $bin/shelfwise serve $home/model      then http://localhost:8000
+What the model folder says of itself: $home/model/README.md
 
-Now your own catalogue (Parquet, CSV, JSON lines, or a folder of them):
+Now your own shop, at one request a second, or a catalogue that you have (Parquet, CSV, JSON lines, or a folder of them):
 
-  .venv/bin/shelfwise inspect your-products.csv
-  .venv/bin/shelfwise train   your-products.csv --model my-model
-  .venv/bin/shelfwise predict my-model new-products.csv --output sorted.csv
+  $bin/shelfwise scrape  https://www.your-shop.example/ --output shop.parquet
+  $bin/shelfwise images  shop.parquet --output pictures
+  $bin/shelfwise train   shop.parquet --images pictures --model my-model
+  $bin/shelfwise predict my-model new-products.csv --output sorted.csv
 TEXT

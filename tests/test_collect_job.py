@@ -7,7 +7,7 @@ import pytest
 
 from shelfwise.addresses import Rules
 from shelfwise.collect.frontier import Frontier, New
-from shelfwise.collect.job import MOST_HOPS, Job, Settings, first_look, hash_of
+from shelfwise.collect.job import MOST_HOPS, Job, Settings, hash_of
 from shelfwise.collect.polite import Pace
 from shelfwise.collect.web import Answer, Web
 
@@ -159,8 +159,33 @@ def test_the_first_look_is_told_once(job):
     assert "Mostly missing: brand" in job.told[0]
 
 
-def test_no_product_on_many_pages_is_told(job):
-    assert "--browser always" in first_look(job.frontier, 50)
+HOLLOW = '<link rel="canonical" href="{}"><div id="root"></div><script>go()</script>'
+
+
+def test_a_page_that_needs_a_browser_is_opened_under_its_own_address_alone(job):
+    job.chromium = "/usr/bin/chromium"
+    job.frontier.add([New(f"{HOST}/s/0a1b2c3d/p/lamp"), New(f"{HOST}/p/lamp"), New(f"{HOST}/P/lamp/")])
+    opened = []
+    while (row := job.claim(8)) is not None:
+        if row.browser:
+            opened.append(row.url)
+        job.answered(row, page(LD.format(1) if row.browser else HOLLOW.format("/p/lamp")), row.browser)
+
+    assert opened == [f"{HOST}/p/lamp"]
+    assert job.frontier.products.count() == 1
+    assert job.frontier.counts() == {"done": {"duplicate": 2, "": 1}}
+
+
+def test_an_application_that_names_its_front_door_on_every_page_is_not_believed(job):
+    job.chromium = "/usr/bin/chromium"
+    job.frontier.add([New(f"{HOST}/p/{number}") for number in range(3)])
+    opened = []
+    while (row := job.claim(8)) is not None:
+        opened += [row.url] * row.browser
+        job.answered(row, page(LD.format(row.id) if row.browser else HOLLOW.format("/app")), row.browser)
+
+    assert len(opened) == 3
+    assert job.frontier.products.count() == 3
 
 
 def test_sets_of_addresses_have_numbers():

@@ -93,16 +93,18 @@ def test_browser_sees_the_products_that_need_javascript(shop):
             assert tab.text_content('[itemprop="description"]') == row["description"]
             assert tab.get_attribute('[itemprop="price"]', "content") == row["price"]
             assert tab.locator('img[itemprop="image"]').count() == len(row["images"])
-        language, path = next(
-            (language, path)
-            for language, levels in shop.stock.shelves.items()
-            for path, items in levels.items()
-            if shop.stock.is_shelf(path, language) and shop.stock.has_button(path) and len(items) > 6
-        )
-        tab.goto(shop.stock.url(shop.stock.shelf_page(path, language)))
-        while tab.locator("#more").count():
-            shown = tab.locator("#list li").count()
-            tab.click("#more")
-            tab.wait_for_function(f"document.querySelectorAll('#list li').length > {shown}")
-            tab.wait_for_function("!document.querySelector('#more:disabled')")
-        assert tab.locator("#list li").count() == len(shop.stock.shelves[language][path])
+        for silent in (False, True):
+            language, path = next(
+                (language, path)
+                for language, levels in shop.stock.shelves.items()
+                for path, items in levels.items()
+                if shop.stock.is_shelf(path, language) and shop.stock.has_button(path) and len(items) > 6
+                and shop.stock.is_silent(path) == silent
+            )  # fmt: skip
+            tab.goto(shop.stock.url(shop.stock.shelf_page(path, language)))
+            while tab.locator("#more").count():
+                shown = tab.locator("#list li").count()
+                tab.click("#more")
+                tab.wait_for_function(f"document.querySelectorAll('#list li').length > {shown}")
+                tab.wait_for_function("!document.querySelector('#more:disabled')")
+            assert tab.locator("#list li").count() == len(shop.stock.shelves[language][path])

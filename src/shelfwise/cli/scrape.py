@@ -67,7 +67,7 @@ def scrape(url: str, output: Path, as_json: bool, status: bool, **asked: Any) ->
     from shelfwise.collect.crawl import scrape as run
 
     wanted = Options(**{name: value for name, value in asked.items() if value is not None})
-    found = run(url, output, wanted, lambda words: click.echo(terminal.printable(words), err=True))
+    found = run(url, output, wanted, _tell)
     if as_json:
         terminal.write_json(found.to_dict())
     else:
@@ -75,6 +75,11 @@ def scrape(url: str, output: Path, as_json: bool, status: bool, **asked: Any) ->
     if found.stopped == "interrupted":
         click.echo("Interrupted; run the same command again to go on.", err=True)
         click.get_current_context().exit(terminal.INTERRUPTED)
+
+
+def _tell(words: str) -> None:
+    for line in words.splitlines():
+        click.echo(terminal.printable(line), err=True)
 
 
 def _show(found: Scraped) -> None:
@@ -86,6 +91,11 @@ def _show(found: Scraped) -> None:
     for state in ("failed", "skipped"):
         told = ", ".join(f"{why or 'other'} {count:,}" for why, count in found.pages.get(state, {}).items())
         lines += [f"Pages {state}: {told}."] if told else []
+    lacking = ", ".join(f"{name} {count:,}" for name, count in found.missing.items() if count)
+    lines += [f"Without a field, of the first {min(found.products, 1000):,}: {lacking}."] if lacking else []
+    lines += [f"Rule {one.told(found.products)}." for one in found.rules_in_vain]
+    if found.unrendered:
+        lines.append(f"{found.unrendered:,} pages need a browser, and none was used.")
     if found.stopped == "limit":
         lines.append("Stopped at --limit; without it, the same command goes on.")
     elif not found.complete:

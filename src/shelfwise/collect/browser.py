@@ -13,6 +13,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+from shelfwise.collect.buttons import press
 from shelfwise.collect.traps import host_of
 from shelfwise.collect.web import FetchError
 
@@ -170,7 +171,8 @@ class Browser:
             },
             "playwright_page_goto_kwargs": {"wait_until": "domcontentloaded"},
             "playwright_page_methods": [
-                PageMethod("wait_for_load_state", "networkidle", timeout=1000 * SECONDS)
+                PageMethod("wait_for_load_state", "networkidle", timeout=1000 * SECONDS),
+                PageMethod(press, self.job.pace.gap(host_of(request.url))),
             ],
             "playwright_page_event_handlers": {
                 "response": lambda response: self._heard(request.url, response),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import shelfwise
 from shelfwise.addresses import Rules as Guard
 from shelfwise.addresses import read as read_address
 from shelfwise.collect.catalogue_file import check_file, write_catalogue
-from shelfwise.collect.frontier import Frontier
+from shelfwise.collect.first_look import Vain, rules_in_vain
+from shelfwise.collect.frontier import Frontier, FrontierError
 from shelfwise.collect.job import Job, Settings
 from shelfwise.collect.polite import Pace
 from shelfwise.collect.traps import absolute, host_of
@@ -22,6 +25,7 @@ from shelfwise.errors import AddressError, MissingExtraError, ShelfwiseError
 
 CONTACT = "https://github.com/shelfwise/shelfwise"
 TOKEN = "shelfwise"  # how robots.txt calls this crawler
+LOOKED_AT = 1000  # products of which missing fields are counted
 ENDING = ".crawl"  # of the file that keeps the state of a crawl, beside the catalogue
 _WHY = {
     "robots": "its robots.txt forbids it",
@@ -43,7 +47,11 @@ _WHY = {
 
 
 class ScrapeError(ShelfwiseError):
-    """A shop cannot be scraped as it was asked for."""
+    """A shop cannot be scraped as it was asked for. resumable: the same command may go on later."""
+
+    def __init__(self, message: str, resumable: bool = False) -> None:
+        super().__init__(message)
+        self.resumable = resumable
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,8 @@ class Scraped:
 
     products: in the file. run: number of the crawl. tally: new, changed, unchanged, gone, not_seen.
     pages: how many addresses are in each state, by reason. complete: nothing is left to ask for. stopped: why
-    it ended early ("limit", "interrupted", "asked_to_wait"), or "".
+    it ended early ("limit", "interrupted", "asked_to_wait"), or "". missing: of the first thousand products,
+    those without a field. rules_in_vain: rules that matched nothing on some products' pages.
     """
 
     output: str
@@ -82,6 +91,12 @@ class Scraped:
     complete: bool
     stopped: str
     missing: dict[str, int] = field(default_factory=dict)
+    rules_in_vain: list[Vain] = field(default_factory=list)
+
+    @property
+    def unrendered(self) -> int:
+        """Pages that would have needed a browser."""
+        return sum(self.pages.get(state, {}).get("needs_browser", 0) for state in ("failed", "done"))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -113,19 +128,44 @@ def scrape(
     chromium = find_chromium() if options.browser != "never" else ""
     if not chromium and options.browser == "always":
         raise ScrapeError(f"--browser always: {HOW.partition('.')[0]}; {HOW.partition('. ')[2]}")
-    frontier = Frontier(state_file(output))
-    try:
-        _begin(frontier, url, settings)
-        job = _job(settings, frontier, options)
+    with _state(output) as frontier:
+        look = _begin(frontier, settings, tell)
+        job = _job(settings, frontier, options, look)
         job.chromium, job.tell = chromium, tell
         began = time.monotonic()
         engine.run(job)
         result = _result(job, output, time.monotonic() - began)
-        if result.pages.get("failed", {}).get("needs_browser") and not chromium and options.browser == "auto":
+        if not chromium and options.browser == "auto" and result.unrendered:
             tell(HOW)
         return result
+
+
+@contextmanager
+def _state(output: Path) -> Iterator[Frontier]:
+    """The state of a crawl. A new one that nothing came of, and that cannot go on, leaves nothing behind."""
+    path = state_file(output)
+    fresh = not path.exists()
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        frontier = Frontier(path)
+    except FrontierError:
+        _remove_folders(made)
+        raise
+    try:
+        yield frontier
+    except ScrapeError as error:
+        if fresh and not error.resumable:
+            frontier.discard()
+            _remove_folders(made)
+        raise
     finally:
         frontier.close()
+
+
+def _remove_folders(made: list[Path]) -> None:
+    for folder in made:
+        with contextlib.suppress(OSError):  # somebody put something there meanwhile
+            folder.rmdir()
 
 
 def state_file(output: Path) -> Path:
@@ -168,21 +208,28 @@ def _address(text: str, where: str) -> str:
     return led
 
 
-def _begin(frontier: Frontier, url: str, settings: Settings) -> None:
-    """Go on with the crawl that is there, look for changes, or begin."""
+def _begin(frontier: Frontier, settings: Settings, tell: Callable[[str], None]) -> bool:
+    """Go on with the crawl that is there, look for changes, or begin; whether the rules are others."""
     known = frontier.about("shop")
     site = host_of(settings.seeds[0])
     if known and known != site:
         raise ScrapeError(
             f"{frontier.path} is the state of a crawl of {known}, not of {site}: give another --output"
         )
+    rules = "" if settings.rules is None else repr(sorted(settings.rules.hosts.items()))
+    changed = bool(known) and rules != frontier.about("rules")
     if not known:
         frontier.note("shop", site)
-    elif not frontier.unfinished():
-        frontier.begin_again()
+    elif changed or not frontier.unfinished():
+        frontier.begin_again(afresh=changed)
+    if changed:
+        tell("The rules are others than before: every page is read again.")
+    if changed or not known:
+        frontier.note("rules", rules)
+    return changed
 
 
-def _job(settings: Settings, frontier: Frontier, options: Options) -> Job:
+def _job(settings: Settings, frontier: Frontier, options: Options, look: bool) -> Job:
     hosts = list(dict.fromkeys(map(host_of, settings.seeds)))
     ports = {urlsplit(url).port for url in settings.seeds} - {None}
     named = [*hosts, *(one.removeprefix("www.") if one.startswith("www.") else f"www.{one}" for one in hosts)]
@@ -199,7 +246,7 @@ def _job(settings: Settings, frontier: Frontier, options: Options) -> Job:
                 f"{url}: {error}; --allow-private lets hosts of your own network be asked"
             ) from error
     agent = f"{TOKEN}/{shelfwise.__version__} (+{options.contact})"
-    return Job(settings, frontier, Web(guard, Pace(options.delay), agent), TOKEN)
+    return Job(settings, frontier, Web(guard, Pace(options.delay), agent), TOKEN, look=look)
 
 
 def _result(job: Job, output: Path, seconds: float) -> Scraped:
@@ -207,15 +254,18 @@ def _result(job: Job, output: Path, seconds: float) -> Scraped:
     frontier = job.frontier
     pages = frontier.counts()
     if not frontier.products.count() and not frontier.products.tally(frontier.run)["gone"]:
-        raise ScrapeError(_why_nothing(job, pages))
+        raise ScrapeError(_why_nothing(job, pages), job.stopped in ("interrupted", "asked_to_wait"))
     products = write_catalogue(frontier.products, output)
-    rows = frontier.products.first(1000)
+    rows = frontier.products.first(LOOKED_AT)
     missing = {
         name: sum(not row.get(name) for row in rows) for name in ("title", "price", "images", "category_path")
     }
+    vain = []
+    if job.settings.rules is not None:
+        vain = rules_in_vain(row for piece in frontier.products.pieces(LOOKED_AT) for row in piece)
     return Scraped(
         str(output), products, frontier.run, frontier.products.tally(frontier.run), pages, job.asked,
-        job.rendered, round(seconds, 3), not frontier.unfinished(), job.stopped, missing,
+        job.rendered, round(seconds, 3), not frontier.unfinished(), job.stopped, missing, vain,
     )  # fmt: skip
 
 

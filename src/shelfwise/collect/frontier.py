@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shelfwise.collect.frontier_file import FrontierError, open_file, release, told
+from shelfwise.collect.frontier_file import FrontierError, open_file, release, remove, told
 from shelfwise.collect.products_table import Products
 from shelfwise.collect.traps import filters, host_of, shape
 
@@ -99,7 +99,17 @@ class Frontier:
     def close(self) -> None:
         """Close the file; the crawl can be gone on with."""
         self._db.close()
+        self._release()
+
+    def discard(self) -> None:
+        """Close the file and remove it: nothing came of the crawl."""
+        self._db.close()
+        remove(self.path)
+        self._release()
+
+    def _release(self) -> None:
         release(self._lock)
+        self._lock = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -137,15 +147,21 @@ class Frontier:
         """Number of the crawl, from 1; each later one looks for changes."""
         return int(self.about("run", "1"))
 
-    def begin_again(self) -> None:
-        """Ask for everything again that brought something; what was skipped for good stays skipped."""
+    def begin_again(self, afresh: bool = False) -> None:
+        """Ask for everything again that brought something; what was skipped for good stays skipped.
+
+        afresh: read pages again that have not changed, too.
+        """
         with self.transaction():
             self.note("run", str(self.run + 1))
+            if afresh:
+                self._db.execute("UPDATE pages SET etag = NULL, modified = NULL")
             self._db.execute(
                 "UPDATE shapes SET dry = 0, fetched = 0, products = 0, closed = 0, tried = 0, helped = 0"
             )
             self._db.execute(
                 "UPDATE pages SET state = 'waiting', attempts = 0, due = 0, marks = NULL, barren = 0, "
+                "browser = max(browser, state = 'done' AND coalesce(reason, '') = 'needs_browser'), "
                 "reason = NULL "
                 "WHERE state IN ('done', 'failed') AND coalesce(reason, '') NOT IN ('duplicate', 'redirect')"
             )
@@ -292,6 +308,13 @@ class Frontier:
                 "UPDATE pages SET state = 'waiting', browser = 1, attempts = 0, etag = NULL, modified = NULL "
                 "WHERE id = ?", (row.id,),
             )  # fmt: skip
+
+    def press(self, row: Row, able: bool) -> None:
+        """Ask for the list that a guessed next page came from again, with a browser; `able`: there is one."""
+        change = "state = 'waiting', browser = 1, attempts = 0" if able else "reason = 'needs_browser'"
+        self._db.execute(
+            f"UPDATE pages SET {change} WHERE id = ? AND reason = 'button' AND paging = 0", (row.parent,)
+        )
 
     def opened(self, row: Row, helped: bool) -> None:
         """Count that a page of this shape was opened in a browser, and whether that brought its product."""

@@ -49,10 +49,13 @@ def open_file(path: Path, look: bool) -> tuple[sqlite3.Connection, int | None]:
     with told(path):
         if not look:
             path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
         lock = None if look else _take(path)
         try:
             return _open(path, look), lock
         except BaseException:
+            if new and not look:
+                remove(path)
             release(lock)
             raise
 
@@ -75,6 +78,12 @@ def _open(path: Path, look: bool) -> sqlite3.Connection:
         ours = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
         db.executescript(f"BEGIN; {_SCHEMA} {ours} COMMIT;")
     return db
+
+
+def remove(path: Path) -> None:
+    """Remove the file of a crawl and what belongs to it; whoever has the lock may."""
+    for ending in ("", "-wal", "-shm", "-journal", ".lock"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 @contextmanager

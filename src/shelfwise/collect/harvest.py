@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from shelfwise.collect.links import Sight, look, look_at_data
 from shelfwise.collect.traps import absolute, is_paging
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from shelfwise.collect.web import Answer
 
 NO_PRODUCT, EMPTY = "no_product", "empty"
+BUTTON = "button"  # a list whose button was not pressed
 EVIDENCE = ("description", "images", "brand", "attributes")  # a product has one of these
 TRIES = 5  # pages of a shape opened in a browser in vain, after which no more are
 _CODES = (
@@ -77,6 +79,22 @@ def identity(canonical: str | None, url: str) -> str:
 def wants_browser(found: Harvest) -> bool:
     """Whether a page without a product should be opened in a browser: a script has to fill it."""
     return found.row is None and found.reason in (NO_PRODUCT, EMPTY) and found.sight.hollow
+
+
+def has_silent_button(found: Harvest) -> bool:
+    """Whether a page is a list that shows more by a button, and nothing says where that comes from."""
+    return found.row is None and found.reason in ("list", NO_PRODUCT) and found.sight.button
+
+
+def copy_of(found: Harvest, url: str) -> str | None:
+    """The address that a page without a product names as its own, where it is the same page elsewhere.
+
+    A page that is empty without its scripts is not opened in a browser under each of its addresses. Only one
+    whose last part is the same is believed: applications name their front door on every page.
+    """
+    named = identity(found.sight.canonical, url)
+    last, own = (urlsplit(one).path.rstrip("/").rpartition("/")[2].lower() for one in (named, url))
+    return named if named != url and last == own and last else None
 
 
 def in_vain(known: dict[str, int]) -> bool:

@@ -12,8 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from shelfwise.collect.buttons import next_page
+from shelfwise.collect.first_look import FIRST_LOOK, first_look
 from shelfwise.collect.frontier import SITEMAP, End, Frontier, New, Row
-from shelfwise.collect.harvest import Harvest, harvest, in_vain, wants_browser
+from shelfwise.collect.harvest import (
+    BUTTON,
+    Harvest,
+    copy_of,
+    harvest,
+    has_silent_button,
+    in_vain,
+    wants_browser,
+)
 from shelfwise.collect.links import Link
 from shelfwise.collect.polite import Pace
 from shelfwise.collect.robots import Robots, Told
@@ -22,12 +32,10 @@ from shelfwise.collect.sitemap import read_sitemap
 from shelfwise.collect.traps import absolute, host_of, is_paging, same_site, why_not
 from shelfwise.collect.web import Answer, FetchError, Web
 
-FIRST_LOOK = 10  # products after which a first crawl tells what it found
 NONE_YET = 100  # requests without a product after which it says so
 PATIENCE = 600.0  # seconds of a Retry-After that a crawl waits for
 MOST_HOPS = 10
 MOST_BARREN = 25  # pages of a list one after the other that lead to nothing new
-TELLING = ("title", "price", "brand", "category_path", "images", "description")
 _TEMPORARY = frozenset(
     ("timeout", "too_slow", "reset", "truncated", "refused", "no_such_host", "browser", "bad_answer")
 )
@@ -47,9 +55,26 @@ class Settings:
     rules: Rules | None = None
 
 
+@dataclass(frozen=True)
+class Led:
+    """Where a page leads. marks: a number for its links. barren: pages of a list that led to nothing new.
+
+    added: addresses that are new. again: it is the page before once more, or one too many.
+    """
+
+    marks: int | None = None
+    barren: int = 0
+    added: int = 0
+    again: bool = False
+
+
 @dataclass
 class Job:
-    """The crawl. chromium: the browser's path, "" where there is none. tell: hears what happens, in words."""
+    """The crawl.
+
+    chromium: the browser's path, "" where there is none. tell: hears what happens, in words. look: tell
+    what the first products look like though some are known.
+    """
 
     settings: Settings
     frontier: Frontier
@@ -57,6 +82,7 @@ class Job:
     agent: str
     chromium: str = ""
     tell: Callable[[str], None] = print
+    look: bool = False
     stopped: str = ""
     error: Exception | None = None
     active: Counter[str] = field(default_factory=Counter)
@@ -71,8 +97,8 @@ class Job:
     def __post_init__(self) -> None:
         self.robots = Robots(self._ask, self.agent)
         self.hosts = {host_of(url) for url in self.settings.seeds}
-        self._kept = self.frontier.products.count()
-        self._looked = self._kept > 0
+        self._kept = self.frontier.products.seen(self.frontier.run)
+        self._looked = not self.look and self.frontier.products.count() > 0
         for host, until in self.frontier.held().items():
             self.pace.hold(host, until)
 
@@ -173,11 +199,13 @@ class Job:
         elif status == 304:
             known = self.frontier.products.unchanged(row.id, self.frontier.run)
             self.frontier.finish(row, End("done", "unchanged", status, fruitful=known))
+            self._count(known)
         elif status in (301, 302, 303, 307, 308):
             self._moved(row, answer)
         elif status in (404, 410):
             self.frontier.products.vanish(row.id, f"http_{status}", self.frontier.run)
             self.frontier.finish(row, End("skipped" if row.parent else "failed", f"http_{status}", status))
+            self._press_instead(row)
         elif status != 200:
             code = "login" if status == 401 else f"http_{status}"
             self.frontier.finish(row, End("failed", code, status))
@@ -225,6 +253,7 @@ class Job:
                 reason = "redirect_loop"
         state = "done" if reason == "redirect" else "failed"
         self.frontier.finish(row, End(state, reason, answer.status))
+        self._press_instead(row)
 
     def _sitemap(self, row: Row, answer: Answer) -> None:
         found = read_sitemap(answer.body, row.url)
@@ -237,12 +266,15 @@ class Job:
     def _page(self, row: Row, answer: Answer, rendered: bool) -> None:
         found = harvest(answer, row.url, self.settings.rules)
         if not rendered and wants_browser(found):
-            if self.settings.browser == "auto" and self.chromium:
+            copied = copy_of(found, row.url)
+            if copied is not None and self.settings.follow:
+                self.frontier.add([New(copied)], row)
+                self.frontier.finish(row, End("done", "duplicate", 200))
+                return
+            if self._may_render:
                 self.frontier.open_in_browser(row)
                 return
             found = Harvest(None, "needs_browser", found.sight)
-        if rendered:
-            self.frontier.opened(row, found.row is not None)
         end, kept = "done", ""
         if found.row is not None:
             kept = self._keep(row, found)
@@ -253,9 +285,26 @@ class Job:
         if found.row is None and found.reason not in _UNSEEN:
             self.frontier.products.vanish(row.id, found.reason or "", self.frontier.run)
         fruitful = kept not in ("", "duplicate")
-        marks, barren = self._follow(row, found, kept)
+        led = self._follow(row, found, kept)
+        if rendered:
+            self.frontier.opened(row, found.row is not None or led.added > 0)
         reason = "duplicate" if kept == "duplicate" else found.reason
-        self.frontier.finish(row, End(end, reason, 200, *_validators(answer), marks, barren, fruitful))
+        if not rendered and not led.again and self.settings.follow and has_silent_button(found):
+            self.frontier.add([New(next_page(row.url), paging=True)], row)
+            reason = BUTTON
+        tags = _validators(answer) if end == "done" and reason != BUTTON else (None, None)
+        self.frontier.finish(row, End(end, reason, 200, *tags, led.marks, led.barren, fruitful))
+        if led.again:
+            self._press_instead(row)
+
+    @property
+    def _may_render(self) -> bool:
+        return self.settings.browser == "auto" and bool(self.chromium)
+
+    def _press_instead(self, row: Row) -> None:
+        """A later page of a list is none: where its address was a guess, the list's button is pressed."""
+        if row.paging:
+            self.frontier.press(row, self._may_render)
 
     def _keep(self, row: Row, found: Harvest) -> str:
         assert found.row is not None
@@ -263,29 +312,33 @@ class Job:
         kept = self.frontier.products.keep(found.row, row.url, row.id, moment)
         if found.row["url"] != row.url:
             self.frontier.settle(found.row["url"], row)
-        self._kept += kept == "new"
-        if self.settings.limit and self._kept >= self.settings.limit:
-            self.stopped = "limit"
+        self._count(kept != "duplicate")
         return kept
 
-    def _follow(self, row: Row, found: Harvest, kept: str) -> tuple[int | None, int]:
-        """Add where a page leads; a number for it, and how many pages of a list led to nothing new.
+    def _count(self, product: bool) -> None:
+        self._kept += product
+        if product and self.settings.limit and self._kept >= self.settings.limit:
+            self.stopped = "limit"
+
+    def _follow(self, row: Row, found: Harvest, kept: str) -> Led:
+        """Add where a page leads.
 
         The copy of a product under another address leads on to more copies: its links are left alone.
         """
         sight = found.sight
         elsewhere = found.row is not None and found.row["url"] != row.url
         if not self.settings.follow or not sight.follow or elsewhere or kept == "duplicate":
-            return None, 0
+            return Led()
         links = [link for link in sight.links if self._ours(link.url) and not why_not(link.url)]
         plain = sorted(link.url for link in links if not link.paging and not is_paging(link.url))
         marks = hash_of(plain)
         before, barren = self.frontier.parent_marks(row) if row.paging else (None, 0)
         added = self.frontier.add([_new(link) for link in links if not link.paging], row)
         barren = 0 if added or not row.paging else barren + 1
-        if not (row.paging and before == marks) and barren < MOST_BARREN:
-            self.frontier.add([_new(link) for link in links if link.paging], row)
-        return marks, barren
+        again = (row.paging and before == marks) or barren >= MOST_BARREN
+        if not again:
+            added += self.frontier.add([_new(link) for link in links if link.paging], row)
+        return Led(marks, barren, added, again)
 
     def _ours(self, url: str) -> bool:
         return host_of(url) in self.hosts
@@ -298,25 +351,7 @@ class Job:
         if self._looked or not (enough or (not self._kept and not self._warned and self.asked >= NONE_YET)):
             return
         self._looked, self._warned = enough, True
-        self.tell(first_look(self.frontier, self.asked))
-
-
-def first_look(frontier: Frontier, asked: int) -> str:
-    """What the first products of a shop look like, in words."""
-    rows = frontier.products.first(FIRST_LOOK)
-    if not rows:
-        return (
-            f"No product on the first {asked} pages. If this shop needs a browser, try --browser always; "
-            "if its pages are unusual, write --rules."
-        )
-    counts = {name: sum(bool(row.get(name)) for row in rows) for name in TELLING}
-    missing = [name for name, count in counts.items() if count < len(rows) / 2]
-    told = ", ".join(f"{name} {count}" for name, count in counts.items())
-    text = f"The first {len(rows)} products ({asked} pages): {told}."
-    text += f" For example: {rows[0].get('title') or rows[0]['url']}."
-    if missing:
-        text += f" Mostly missing: {', '.join(missing)}; selectors for them can be given with --rules."
-    return text
+        self.tell(first_look(self.frontier, self.asked, self.settings.rules))
 
 
 def hash_of(urls: list[str]) -> int:

@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 from lxml import etree, html
 
+from shelfwise.collect.buttons import addresses_of, is_more, next_in_script
 from shelfwise.collect.charset import decode
 from shelfwise.collect.traps import absolute, is_paging
 from shelfwise.collect.wording import clean
 
 MOST = 2000  # links of a page
+LARGEST_PIECE = 2_000_000  # characters
 _MORE = (
     "data-next",
     "data-next-url",
@@ -52,7 +54,8 @@ class Sight:
     """What a page says to a crawler.
 
     canonical: its own address, where it names one. opt_out: "noindex" or "tdm_reserved" where it may not be
-    kept. follow: whether its links may be followed. hollow: a script has to fill it.
+    kept. follow: whether its links may be followed. hollow: a script has to fill it. button: more of a list
+    is shown when a button is pressed, and nothing on the page says where that comes from.
     """
 
     canonical: str | None = None
@@ -60,6 +63,7 @@ class Sight:
     opt_out: str | None = None
     follow: bool = True
     hollow: bool = False
+    button: bool = False
 
 
 def look(body: bytes, url: str, headers: dict[str, str]) -> Sight:
@@ -69,7 +73,7 @@ def look(body: bytes, url: str, headers: dict[str, str]) -> Sight:
     found = _CANONICAL.search(headers.get("link", ""))
     canonical = absolute(found[1], url) if found else None
     try:
-        root = html.document_fromstring(decode(body, url).encode(), parser=html.HTMLParser(**_PARSER))
+        root = html.document_fromstring(decode(body, url).encode(), parser=_parser())
     except (etree.ParserError, ValueError):
         return Sight(canonical, opt_out=_opt_out(tokens, reserved), follow="nofollow" not in tokens)
     base, refresh = url, None
@@ -85,7 +89,8 @@ def look(body: bytes, url: str, headers: dict[str, str]) -> Sight:
             reserved = reserved or content.strip() == "1"
         elif name == "refresh" and (led := _REFRESH.match(content)):
             refresh = absolute(led[1], base)
-    links = dict.fromkeys(_links(root, base))
+    buttons = _buttons(root)
+    links = dict.fromkeys((*_links(root, base), *_more(root, buttons, base)))
     for element in root.iter("link"):
         rel = (element.get("rel") or "").lower().split()
         if "canonical" in rel and canonical is None:
@@ -93,7 +98,8 @@ def look(body: bytes, url: str, headers: dict[str, str]) -> Sight:
     if refresh:
         links[Link(refresh)] = None
     follow = not tokens & {"nofollow", "none"}
-    return Sight(canonical, tuple(links)[:MOST], _opt_out(tokens, reserved), follow, _hollow(root))
+    silent = bool(buttons) and not any(link.paging for link in links)
+    return Sight(canonical, tuple(links)[:MOST], _opt_out(tokens, reserved), follow, _hollow(root), silent)
 
 
 def look_at_data(body: bytes, url: str) -> Sight:
@@ -108,6 +114,8 @@ def look_at_data(body: bytes, url: str) -> Sight:
             led = absolute(text, url)
             if led:
                 links[Link(led, paging=key.lower().startswith(("next", "more")))] = None
+        elif "<a " in text:  # a piece of a page
+            links |= dict.fromkeys(_links_of_piece(text, url))
     return Sight(links=tuple(links)[:MOST])
 
 
@@ -126,6 +134,35 @@ def _links(root: Any, base: str) -> Iterator[Link]:  # noqa: ANN401 - lxml has n
                 led = absolute(text, base)
                 if led:
                     yield Link(led, paging=True)
+
+
+def _buttons(root: Any) -> list[Any]:  # noqa: ANN401
+    """The buttons of a page that show more of a list."""
+    tags = ("button", "a", "div", "span", "input")
+    plain = (one for one in root.iter(*tags) if (one.get("href") or "#").startswith(("#", "javascript:")))
+    return [element for element in plain if is_more(element)]
+
+
+def _more(root: Any, buttons: list[Any], base: str) -> Iterator[Link]:  # noqa: ANN401
+    """Where more of a list comes from, as buttons and scripts of the page name it."""
+    for element in buttons:
+        yield from (Link(led, paging=True) for led in addresses_of(element, base))
+    for script in root.iter("script"):
+        yield from (Link(led, paging=True) for led in next_in_script(script.text or "", base))
+
+
+def _links_of_piece(text: str, url: str) -> Iterator[Link]:
+    """The links of a piece of a page that stands in an answer of JSON."""
+    try:
+        root = html.fragment_fromstring(text[:LARGEST_PIECE], create_parent="div", parser=_parser())
+    except (etree.ParserError, ValueError):
+        return
+    yield from _links(root, url)
+    yield from _more(root, _buttons(root), url)
+
+
+def _parser() -> Any:  # noqa: ANN401
+    return html.HTMLParser(**_PARSER)
 
 
 def _header_tokens(value: str) -> set[str]:

@@ -87,6 +87,11 @@ class Products:
         """How many products are there now."""
         return int(self._db.execute("SELECT count(*) FROM products WHERE gone IS NULL").fetchone()[0])
 
+    def seen(self, run: int) -> int:
+        """How many of them a run has seen."""
+        query = "SELECT count(*) FROM products WHERE gone IS NULL AND seen = ?"
+        return int(self._db.execute(query, (run,)).fetchone()[0])
+
     def tally(self, run: int) -> dict[str, int]:
         """Products of a run: new, changed, unchanged, gone, and those that it has not seen (again)."""
         query = (

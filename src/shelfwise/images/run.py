@@ -22,7 +22,7 @@ from shelfwise.images.outcome import CHECKED, Report, report_of, write_outcome
 from shelfwise.images.publish import publish
 from shelfwise.images.shards import write_shards
 from shelfwise.images.store import STATE, Store
-from shelfwise.images.wanted import register
+from shelfwise.images.wanted import check_wanted, register
 
 Notify = Callable[[str, int, int], None]
 """Told of the step ("reading", "asking", "writing", "packing"), and of how much is done of how much."""
@@ -78,10 +78,11 @@ def download(
 
     """
     _check_extra()
-    folder = _folder(Path(output), options)
     tell = notify or (lambda *_: None)
     source = open_source(catalogue)
     roles = find_roles(source.sample(), options.roles)
+    check_wanted(source, roles)
+    folder = _folder(Path(output), options)
     started = time.perf_counter()
     path = folder / STATE / ("checked.sqlite" if options.check else "fetched.sqlite")
     with _writable(folder), Ledger(path) as ledger:

@@ -50,11 +50,7 @@ def register(source: Source, roles: Roles, ledger: Ledger, every: bool = False) 
         The catalogue has no column of pictures.
 
     """
-    if roles.image is None and roles.nested is None:
-        raise CatalogueError(
-            "The catalogue has no column with addresses of pictures. Columns are: "
-            f"{', '.join(source.columns)}. Name it with --role image=COL."
-        )
+    check_wanted(source, roles)
     read = Roles(product_id=roles.product_id, image=roles.image, nested=roles.nested)
     counts = Counts()
     ledger.forget_wants()
@@ -62,6 +58,15 @@ def register(source: Source, roles: Roles, ledger: Ledger, every: bool = False) 
         ledger.want(_wants(batch, read, counts, every))
         counts.rows += batch.height
     return counts
+
+
+def check_wanted(source: Source, roles: Roles) -> None:
+    """Raise CatalogueError where a catalogue has no column of pictures."""
+    if roles.image is None and roles.nested is None:
+        raise CatalogueError(
+            "The catalogue has no column with addresses of pictures. Columns are: "
+            f"{', '.join(source.columns)}. Name it with --role image=COL."
+        )
 
 
 def _wants(batch: pl.DataFrame, roles: Roles, counts: Counts, every: bool) -> Iterator[Want]:

@@ -103,7 +103,8 @@ def shelf(stock: Stock, path: Path, language: str, number: int) -> str:
     if stock.is_shelf(path, language) and start + PER_PAGE < len(items):
         if stock.has_button(path):
             more = f"/api/more?shelf={here}&amp;start={start + PER_PAGE}"
-            parts.append(f'<button id="more" data-next="{more}">{MORE[language]}</button>')
+            told = "" if stock.is_silent(path) else f' data-next="{more}"'
+            parts.append(f'<button id="more"{told}>{MORE[language]}</button>')
         else:
             following = f"{here}?page={number + 1}"
             parts.append(f'<p><a rel="next" href="{following}">{NEXT[language]}</a></p>')

@@ -87,14 +87,15 @@ const button = document.getElementById("more");
 if (button) {
   button.addEventListener("click", async () => {
     button.disabled = true;
-    const more = await fetched(button.dataset.next);
     const list = document.getElementById("list");
+    const here = `/api/more?shelf=${location.pathname}&start=${list.children.length}`;
+    const more = await fetched(button.dataset.next ?? here);
     for (const { link, label, cost, shot } of more.items) {
       const picture = element("img", { src: shot, alt: "" });
       list.append(element("li", {}, element("a", { href: link }, picture, label), element("span", {}, cost)));
     }
-    if (more.next) button.dataset.next = more.next;
-    else button.remove();
+    if (!more.next) button.remove();
+    else if (button.dataset.next) button.dataset.next = more.next;
     button.disabled = false;
   });
 }

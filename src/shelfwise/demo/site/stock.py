@@ -21,6 +21,7 @@ FATES = ("outlet", "outlet", "outlet", "outlet", "gone", "gone", "soft-404", "so
 """The first products of a shop: forbidden by robots.txt, 410, and a page that says so with status 200."""
 
 BUTTON_SHARE = 0.5  # shelves that show more products by a button instead of by pages
+SILENT_SHARE = 0.4  # of those with a button: where more comes from, only the script knows
 PER_PAGE = 6
 
 Path = tuple[str, ...]
@@ -62,6 +63,9 @@ class Stock:
             if chance.random() < BUTTON_SHARE
             for language in tree.LANGUAGES
         }
+        quiet = random.Random(f"silent/{seed}")
+        silent = {shelf for shelf in vocabulary().shelves if quiet.random() < SILENT_SHARE}
+        self._silent = {tree.names(shelf, language) for shelf in silent for language in tree.LANGUAGES}
         self.items = {
             one.number: Item(
                 one,
@@ -148,18 +152,25 @@ class Stock:
         """Tell whether a shelf shows more of its products by a button that needs JavaScript."""
         return path in self._buttons
 
+    def is_silent(self, path: Path) -> bool:
+        """Tell whether the page of a shelf with a button says nothing about where more comes from."""
+        return self.has_button(path) and path in self._silent
+
     def listed(self, item: Item) -> bool:
         """Tell whether a product's pages are in the sitemap."""
         return item.quirk != "unlisted"
 
     def found_by(self, item: Item, language: str) -> str:
-        """Return the least that finds a page: the "sitemap", "links", or the "button"."""
+        """Return the least that finds a page: the "sitemap", "links", the "button", or to "press" it."""
         if self.listed(item):
             return "sitemap"
         linked = any(
             self._linked(item, spoken) for spoken in item.goods.wordings
         )  # its pages link each other
-        return "links" if linked else "button"
+        if linked:
+            return "links"
+        told = any(not self.is_silent(self.given(item, spoken)) for spoken in item.goods.wordings)
+        return "button" if told else "press"
 
     def _linked(self, item: Item, language: str) -> bool:
         """Whether some level has a link to a page: its shelf or one above it."""

@@ -17,7 +17,8 @@ def truth(stock: Stock) -> pl.DataFrame:
 
         true_category_path   the right shelf, where the shop's own is planted wrong
         form                 how the page tells its facts (`stock.FORMS`); script forms need JavaScript
-        found_by             "sitemap", "links" (in no sitemap) or "button" (that needs JavaScript)
+        found_by             "sitemap", "links" (in no sitemap), "button" (that names where more is) or
+                             "press" (a button that has to be pressed: only its script knows)
         quirk                `stock.QUIRKS`
         images_fine          those of `images` that are pictures
     """
