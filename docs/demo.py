@@ -32,12 +32,12 @@ def prepare(folder: Path) -> str:
     return (
         f"{folder}/mapping.csv: {same.height} German shelves and what they are called in English.\n"
         f"{folder}/learn.parquet: {train.height} pages to learn from, {test.height} to test on.\n"
-        f"{folder}/new-arrivals.parquet: {arrivals.height} pages. A product is on one side with all its pages."
+        f"{folder}/new-arrivals.parquet: {arrivals.height} pages. All pages of a product are on one side."
     )
 
 
 def same_shelves(shop: pl.DataFrame) -> pl.DataFrame:
-    """Which German shelf is which English one (`from`, `to`): products that are sold in both languages tell."""
+    """Which German shelf is which English one (`from`, `to`), as products sold in both languages tell."""
     sides = [
         shop.filter(language=language).select("product_id", path="category_path") for language in ("de", "en")
     ]
@@ -64,8 +64,8 @@ def planted(folder: Path, shown: int = SHOWN) -> str:
     first = [shop[row] in wrong for row in doubts["row"].head(shown)]
     there = sum(url in wrong for url in shop)
     return (
-        f"{there} of the {shop.len()} pages that were scraped have a product that was put on a wrong shelf on "
-        f"purpose; {sum(first)} of the first {len(first)} doubts are such."
+        f"On {there} of the {shop.len()} pages that were scraped is a product that was put on a wrong shelf\n"
+        f"on purpose. {sum(first)} of the first {len(first)} doubts are such pages."
     )
 
 

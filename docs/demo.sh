@@ -4,8 +4,8 @@
 set -eu
 bin=$1
 home=$2
-products=300   # of the web shop; most are sold in two languages
-limit=450      # pages of products that are scraped
+products=600   # of the web shop; most are sold in two languages and have two pages
+limit=900      # pages of products that are scraped
 began=$(date +%s)
 
 step() {
@@ -15,6 +15,11 @@ step() {
 run() {
     printf '$ shelfwise %s\n\n' "$*"
     "$bin/shelfwise" "$@"
+}
+
+python() {
+    printf '$ python %s\n\n' "$*"
+    "$bin/python" "$@"
 }
 
 serve() {
@@ -58,16 +63,18 @@ stop
 step "4. What is in the catalogue, and what is wrong with it?"
 run inspect "$home/shop.parquet" --images "$home/pictures" --html "$home/inspect.html"
 
-step "5. Put a fifth aside to test on, and some products as new arrivals, of which no category is known"
-printf '$ python docs/demo.py split %s\n\n' "$home"
-"$bin/python" docs/demo.py split "$home"
-
-step "6. Learn the categories, from text and pictures (the quickest learner on pictures; the default takes some minutes)"
-printf '[pictures]\nlearner = "neighbours"\n' > "$home/quick.toml"
-printf '$ cat %s\n' "$home/quick.toml"
-cat "$home/quick.toml"
+step "5. Put a fifth aside to test on, and some as new arrivals, of which no category is known"
+echo "Each shelf has an English and a German name. Products that are sold in both languages tell which are the same."
 echo
-run train "$home/learn.parquet" --model "$home/model" --split split --images "$home/pictures" --recipe "$home/quick.toml"
+python docs/demo.py prepare "$home"
+
+step "6. Learn the categories, from text and pictures (the quickest learner on pictures; the default takes longer)"
+printf '[catalogue]\nmapping = "%s"\n\n[pictures]\nlearner = "neighbours"\n' "$home/mapping.csv" > "$home/demo.toml"
+printf '$ cat %s\n' "$home/demo.toml"
+cat "$home/demo.toml"
+echo
+run train "$home/learn.parquet" --model "$home/model" --split split --images "$home/pictures" \
+    --recipe "$home/demo.toml"
 
 step "7. How good is that on the fifth it has not seen?"
 run evaluate "$home/model" "$home/learn.parquet" --split split --images "$home/pictures" --report "$home/report"
@@ -77,9 +84,9 @@ run predict "$home/model" "$home/new-arrivals.parquet" --images "$home/pictures"
     --promise 0.9 --explain
 
 step "9. Which products lie on the wrong shelf?"
-run audit "$home/shop.parquet" --output "$home/doubts.parquet"
-printf '\n$ python docs/demo.py planted %s\n\n' "$home"
-"$bin/python" docs/demo.py planted "$home"
+run audit "$home/shop.parquet" --output "$home/doubts.parquet" --images "$home/pictures" --recipe "$home/demo.toml"
+echo
+python docs/demo.py planted "$home"
 
 step "What came out, in $(($(date +%s) - began)) seconds"
 echo "Two of the new arrivals ($home/sorted.jsonl), as a program reads them:"

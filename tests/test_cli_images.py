@@ -92,6 +92,13 @@ def test_what_cannot_be_is_refused(box, tmp_path, words, said):
     assert said in told.output
 
 
+@pytest.mark.parametrize("words", [["--role", "image=none"], ["--role", "picture=x"]])
+def test_what_is_refused_leaves_nothing_behind(box, tmp_path, words):
+    assert fetch(box, tmp_path / "out", *words).exit_code == 2
+    assert run("images", tmp_path / "none.parquet", "--output", tmp_path / "out").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_leave_nothing_private_is_asked(box, tmp_path):
     told = run("images", box / "products.parquet", "--output", tmp_path / "out", "--json")
     assert json.loads(told.output)["codes"] == {"address_refused": 81}

@@ -151,12 +151,12 @@ LOGIN = "<title>Log in</title><h1>Log in</h1><form><input name=user><input type=
 )
 def test_what_cannot_be_scraped_says_why(pages, told, tmp_path):
     with shop(pages) as server:
-        done = scrape(server.address, tmp_path / "x.parquet", "--browser", "never")
+        done = scrape(server.address, tmp_path / "new" / "folder" / "x.parquet", "--browser", "never")
 
     assert done.returncode == 2, done.stdout
     assert told in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "x.parquet").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_asked_wrongly_is_refused_before_any_request(tmp_path):
@@ -174,7 +174,60 @@ def test_what_is_asked_wrongly_is_refused_before_any_request(tmp_path):
     assert "is no address of a page" in message("javascript:alert(1)")
     assert "--allow-private" in message("http://127.0.0.1:9/")
     assert "Parquet" in message(output="x.csv")
-    assert not state_file(tmp_path / "x.parquet").exists() or ScrapeError
+    assert {path.name for path in tmp_path.iterdir()} == {"rules.toml", "empty.txt"}
+
+
+def test_a_crawl_that_was_there_is_kept_though_the_shop_is_down(tmp_path):
+    output = tmp_path / "x.parquet"
+    with shop({"/": product(1)}) as server:
+        scraped(server.address, output)
+    before = output.read_bytes()
+    done = scrape(server.address, output)
+
+    assert done.returncode == 0
+    assert "no_answer 1" in done.stdout
+    assert pl.read_parquet(output)["title"].to_list() == ["Lamp 1"]
+    assert pl.read_parquet(output).height == pl.read_parquet(before).height
+
+
+def test_a_wait_that_was_asked_for_is_kept_for_the_next_run(tmp_path):
+    with shop({"/": (429, {"Retry-After": "5000"}, "")}) as server:
+        done = scrape(server.address, tmp_path / "x.parquet")
+        again = scrape(server.address, tmp_path / "x.parquet")
+
+    assert "come back later" in done.stderr
+    assert "come back later" in again.stderr
+    assert server.hits["/"] == 1
+
+
+def test_rules_that_are_written_after_a_first_look_are_used_on_every_page(tmp_path):
+    output, rules = tmp_path / "x.parquet", tmp_path / "rules.toml"
+    pages = {f"/p/{number}": (200, {"ETag": '"1"'}, product(number, '<i class="m">Acme</i>')) for number in range(12)}
+    pages["/"] = "".join(f'<a href="{path}">{path}</a> ' for path in pages)
+    for path in [path for path in pages if path != "/"]:
+        pages[path] = tagged(pages[path])
+    with shop(pages) as server:
+        scraped(server.address, output, "--limit", 5)
+        rules.write_text('brand = ".m"\ncategory_path = "nav.way a"\n')
+        few = scrape(server.address, output, "--limit", 5, "--rules", rules)
+        told = scraped(server.address, output, "--rules", rules)
+        same = scraped(server.address, output, "--rules", rules)
+
+    assert "every page is read again" in few.stderr
+    assert f"{rules}: category_path: 'nav.way a' matches nothing on 5 of 5 products, such as http" in few.stdout
+    assert set(pl.read_parquet(output)["brand"]) == {"Acme"}
+    assert told["products"] == 12
+    assert [(one["pages"], one["rule"].endswith("'nav.way a'")) for one in told["rules_in_vain"]] == [(12, True)]
+    assert same["tally"]["unchanged"] == 12  # by their tags, as the rules are the same
+
+
+def tagged(answer):
+    """An answer that is not sent again to who has it."""
+
+    def found(visit):
+        return (304, {}, "") if visit.headers.get("If-None-Match") == '"1"' else answer
+
+    return found
 
 
 def test_another_shop_does_not_get_into_the_same_file(tmp_path):

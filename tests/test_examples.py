@@ -20,7 +20,9 @@ def every_notebook():
 
 
 def test_notebooks_are_those_that_the_documents_name():
-    assert [path.stem for path in NOTEBOOKS] == ["errors", "looking", "training"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "140-files-and-400000-links", "errors", "from-a-shop-to-a-model", "looking", "training"
+    ]  # fmt: skip
 
 
 @every_notebook()

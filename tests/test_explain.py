@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+import shelfwise
 from shelfwise.predictions import EVIDENCE, PredictOptions
+from shelfwise.recipe import Recipe
 
 EXPLAIN = PredictOptions(explain=True)
 
@@ -81,3 +83,18 @@ def test_attributes_are_explained_item_by_item(toys):
     words = model.predict(plain.head(1), EXPLAIN)["evidence"][0]["words"]
 
     assert (words[0]["field"], words[0]["text"]) == ("attributes", "kind=wide calf")
+
+
+def test_a_model_of_pictures_alone_is_explained_without_words(demo):
+    words = ("title", "description", "attributes", "brand", "shop", "url")
+    recipe = {
+        "pictures": {"folder": str(demo.images), "learner": "neighbours"},
+        "decision": {"folds": 3, "rows": 200},
+        "catalogue": {"roles": dict.fromkeys(words, "none")},
+    }
+    model = shelfwise.Categorizer(Recipe.from_dict(recipe)).fit(demo.catalogue)
+
+    told = model.predict(pl.read_parquet(demo.catalogue).head(20).drop("category"), EXPLAIN)
+
+    assert [row["words"] for row in told["evidence"].to_list()] == [[]] * 20
+    assert any(row["views"] for row in told["evidence"].to_list())

@@ -57,6 +57,8 @@ def _weigh_words(
     products: pl.DataFrame, codes: NDArray[np.int32], asked: Witnesses
 ) -> list[list[dict[str, object]]]:
     fields = asked.views.fields
+    if not fields:  # a model of pictures alone
+        return [[] for _ in codes]
     table, rest = products.select(fields), products.drop(fields)
     weighed: list[list[dict[str, object]]] = []
     for place, (row, code) in enumerate(zip(table.iter_rows(named=True), codes.tolist(), strict=True)):

@@ -44,8 +44,8 @@ def first_look(frontier: Frontier, asked: int, rules: Rules | None = None) -> st
     rows = frontier.products.first(FIRST_LOOK)
     if not rows:
         return (
-            f"No product on the first {asked} pages; going on. If this shop needs a browser, try --browser always; "
-            "if its pages are unusual, write --rules."
+            f"No product on the first {asked} pages; going on. If this shop needs a browser, try "
+            "--browser always; if its pages are unusual, write --rules."
         )
     counts = {name: sum(bool(row.get(name)) for row in rows) for name in TELLING}
     found = ", ".join(f"{name} {count}" for name, count in counts.items())
