@@ -29,7 +29,8 @@ def test_the_script_is_a_script():
 def test_every_command_of_the_script_exists_with_its_options():
     text = (DOCS / "demo.sh").read_text().replace("\\\n", " ")
     lines = [line.split() for line in re.findall(r"^(?:run|serve) (.+)$", text, flags=re.MULTILINE)]
-    lines += [line.split() for line in re.findall(r"^.*\$bin/shelfwise +([a-z].*)$", text, flags=re.MULTILINE)]
+    told = re.findall(r"^.*\$bin/shelfwise +([a-z].*)$", text, flags=re.MULTILINE)
+    lines += [line.split() for line in told]
     context = click.Context(main)
 
     assert {verb for verb, *_ in lines} == {
@@ -50,7 +51,8 @@ def folder(tmp_path):
         given = "Hats" if number == 3 else shelf
         rows.append((f"P{number}", f"https://a.example/en/{number}", "en", f"Home > {given}", shelf))
         if number % 5:
-            rows.append((f"P{number}", f"https://a.example/de/{number}", "de", f"Haus > {german[given]}", shelf))
+            path = f"Haus > {german[given]}"
+            rows.append((f"P{number}", f"https://a.example/de/{number}", "de", path, shelf))
     shop = pl.DataFrame(
         rows, schema=["product_id", "url", "language", "category_path", "true"], orient="row"
     ).with_columns(title=pl.format("{} number {}", "true", "product_id"))
@@ -87,7 +89,7 @@ def test_products_are_put_aside_with_all_their_pages(demo, folder):
 def test_planted_errors_among_the_first_doubts_are_counted(demo, folder):
     shop = pl.read_parquet(folder / "shop.parquet").with_row_index("row")
     wrong = shop.filter(pl.col("url") == "https://a.example/en/3")["row"][0]
-    doubts = pl.DataFrame({"row": [0, wrong, 5], "doubt": [0.2, 0.9, 0.1]}, schema_overrides={"row": pl.UInt32})
+    doubts = pl.DataFrame({"row": [0, wrong, 5], "doubt": [0.2, 0.9, 0.1]})
     doubts.write_parquet(folder / "doubts.parquet")
 
     assert demo.planted(folder, shown=2).startswith("On 1 of the 54 pages")

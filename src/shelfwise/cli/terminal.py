@@ -102,7 +102,10 @@ def _console(stream: IO[str]) -> Console:
     from rich.console import Console
 
     width = None if stream.isatty() else WIDTH
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
+    return Console(  # what a notebook's cell shows is a stream, too
+        file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False,
+        force_jupyter=False,
+    )  # fmt: skip
 
 
 @contextmanager

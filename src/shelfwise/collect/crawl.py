@@ -271,15 +271,15 @@ def _result(job: Job, output: Path, seconds: float) -> Scraped:
 
 def _why_nothing(job: Job, pages: dict[str, dict[str, int]]) -> str:
     """Why no product was found, as far as the addresses that were given tell it."""
+    if job.stopped == "asked_to_wait":
+        return f"{job.settings.seeds[0]}: the shop asks to come back later (Retry-After); do so"
+    if job.stopped == "interrupted":
+        return "interrupted before a product was found; run the same command again to go on"
     seeds = set(job.settings.seeds)
     for one in job.frontier.listed(("failed", "skipped", "later")):
         if one["url"] in seeds:
             why = _WHY.get(one["reason"], f"the reason is {one['reason']}")
             return f"{one['url']}: nothing can be taken from there: {why}"
-    if job.stopped == "asked_to_wait":
-        return f"{job.settings.seeds[0]}: the shop asks to come back later (Retry-After); do so"
-    if job.stopped == "interrupted":
-        return "interrupted before a product was found; run the same command again to go on"
     counts = ", ".join(
         f"{why or 'other'} {count}" for state in pages.values() for why, count in state.items()
     )
