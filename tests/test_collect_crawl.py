@@ -1,5 +1,6 @@
 """Whole crawls: of a hostile shop, killed and gone on with; a second look; what cannot be scraped."""
 
+import resource
 import signal
 import subprocess
 import time
@@ -146,7 +147,9 @@ LOGIN = "<title>Log in</title><h1>Log in</h1><form><input name=user><input type=
             "no product",
         ),
         ({"/": '<div id="root"></div><script>go()</script>'}, "a script has to fill its pages"),
-        ({}, "http_404"),
+        ({"/": (302, {"Location": "https://elsewhere.example/"}, "")}, "leads to https://elsewhere.example/"),
+        ({"/": (403, {}, "")}, "it forbids the request"),
+        ({}, "there is no such page (404)"),
     ],
 )
 def test_what_cannot_be_scraped_says_why(pages, told, tmp_path):
@@ -198,6 +201,30 @@ def test_a_wait_that_was_asked_for_is_kept_for_the_next_run(tmp_path):
     assert "come back later" in done.stderr
     assert "come back later" in again.stderr
     assert server.hits["/"] == 1
+
+
+def test_a_full_disk_is_told_and_the_same_command_goes_on(tmp_path):
+    output = tmp_path / "x.parquet"
+    pages = {f"/p/{number}": product(number) for number in range(60)}
+    pages["/"] = "".join(f'<a href="{path}">{path}</a> ' for path in pages)
+
+    def little_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    with shop(pages) as server:
+        words = command(server.address, output, "--delay", 0, "--allow-private")
+        full = subprocess.run(
+            words, capture_output=True, text=True, env=environment(), timeout=120, preexec_fn=little_room
+        )
+        told = scraped(server.address, output)
+        hits = [server.hits[f"/p/{number}"] for number in range(60)]
+
+    assert full.returncode == 2
+    assert "run the same command again" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert told["products"] == 60
+    assert told["run"] == 1
+    assert hits.count(1) > 20  # what was kept is not asked for again
 
 
 def test_rules_that_are_written_after_a_first_look_are_used_on_every_page(tmp_path):

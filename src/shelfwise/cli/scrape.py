@@ -95,7 +95,7 @@ def _show(found: Scraped) -> None:
     lines += [f"Without a field, of the first {min(found.products, 1000):,}: {lacking}."] if lacking else []
     lines += [f"Rule {one.told(found.products)}." for one in found.rules_in_vain]
     if found.unrendered:
-        lines.append(f"{found.unrendered:,} pages need a browser, and none was used.")
+        lines.append(f"Pages that need a browser, which was not used: {found.unrendered:,}.")
     if found.stopped == "limit":
         lines.append("Stopped at --limit; without it, the same command goes on.")
     elif not found.complete:

@@ -30,7 +30,7 @@ ENDING = ".crawl"  # of the file that keeps the state of a crawl, beside the cat
 _WHY = {
     "robots": "its robots.txt forbids it",
     "robots_unreachable": "its server fails to give its robots.txt, which forbids everything for now",
-    "no_answer": "nothing answers there, or not in time",
+    "no_answer": "nothing answers there, or there is no such host; is the address right?",
     "private_address": "it is no address on the public internet; --allow-private lets it be asked",
     "no_such_host": "there is no host of that name",
     "refused": "nothing answers there",
@@ -43,6 +43,9 @@ _WHY = {
     "tdm_reserved": "it reserves text and data mining",
     "noindex": "it asks not to be indexed",
     "http_403": "it forbids the request (403)",
+    "http_404": "there is no such page (404); is the address right?",
+    "http_410": "there is no such page any more (410)",
+    "soft_404": "it says that there is no such page; is the address right?",
 }
 
 
@@ -278,7 +281,9 @@ def _why_nothing(job: Job, pages: dict[str, dict[str, int]]) -> str:
     seeds = set(job.settings.seeds)
     for one in job.frontier.listed(("failed", "skipped", "later")):
         if one["url"] in seeds:
-            why = _WHY.get(one["reason"], f"the reason is {one['reason']}")
+            failing = f"its server fails ({one['reason'][5:]}); try later"
+            usual = failing if one["reason"].startswith("http_5") else f"the reason is {one['reason']}"
+            why = _WHY.get(one["reason"], usual)
             return f"{one['url']}: nothing can be taken from there: {why}"
     counts = ", ".join(
         f"{why or 'other'} {count}" for state in pages.values() for why, count in state.items()

@@ -93,8 +93,9 @@ def told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         text = str(error)
-        if "full" in text:
-            text = "the disk is full. Make room and run the same command again: it goes on where it was"
+        if "full" in text or "I/O" in text:
+            text = f"the disk is full or fails ({error}). Make room and run the same command again: "
+            text += "it goes on where it was"
         raise FrontierError(f"cannot keep the state of the crawl in {path}: {text}") from error
     except OSError as error:
         raise FrontierError(

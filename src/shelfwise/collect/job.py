@@ -245,6 +245,8 @@ class Job:
                 self.hosts.add(host_of(led))
             else:
                 reason = "redirect_elsewhere"
+                if row.parent is None:
+                    self.tell(f"{row.url} leads to {led}")
         elif row.hops >= MOST_HOPS:
             reason = "redirect_chain"
         if reason == "redirect" and led is not None:

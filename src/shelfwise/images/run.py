@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,6 +110,13 @@ def _writable(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         told = f"{folder}: the ledger cannot be written ({error}). Is the disk full? Then run it again"
+        raise CatalogueError(told) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        told = (
+            f"{folder}: {error.strerror}. Make room and run the same command again: it goes on where it was"
+        )
         raise CatalogueError(told) from error
 
 
