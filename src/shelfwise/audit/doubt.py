@@ -39,9 +39,9 @@ _STEPS = 30
 _PENALTY = 3.0  # on squared weights of standardised traits, as strong as that many claims
 _FITTED_ON = 8_000  # given claims
 _CLIP = 6.0  # standardised traits lie within
-_ODDS, _LEAD = 0.25, 6.0
+_ODDS, _LEAD = 0.25, 3.0
 """Say of the plain log-odds; and in a tree of one level, where kinds of errors hardly differ, of the plain
-lead in probability, as far as the models are usually right."""
+lead in probability."""
 _STREAM = 41  # random choices of their own: a catalogue's order may come of the same seed
 _BIN = 100  # claims of each side from which on shares are looked up in bins
 _BINS = np.linspace(0.1, 0.9, 41)  # parts of the made-up claims above a bound
@@ -179,8 +179,7 @@ def _told(
     if "sister" in kinds_of(evidence.tree):
         plain = _ODDS * (np.log(best + 1e-5) - np.log(p + 1e-5))
     else:
-        right = float(((1 - doubt) * (given.code == given.top)).sum() / max(float((1 - doubt).sum()), 1e-9))
-        plain = _LEAD * max(2 * right - 1, 0.0) ** 2 * (best - p)
+        plain = _LEAD * (best - p)
     blended = odds + np.where(alone, 0.0, plain)
     final = 1 / (1 + np.exp(-(blended + _shift(blended, float(doubt.mean())))))
     part = kinds / np.maximum(kinds.sum(axis=1, keepdims=True), 1e-12)
