@@ -160,7 +160,7 @@ def test_two_processes_at_once_lose_nothing(store):
     assert there.all()
     assert np.array_equal(found, rounded(some(60)))
     assert opened.notes == []
-    assert not list(store.folder.glob("*/.*.part"))
+    assert not list(store.folder.glob("*/.*"))
 
 
 def test_a_shard_merged_by_another_process_at_once_is_still_known(store, monkeypatch):

@@ -23,12 +23,13 @@ _TOLD = re.compile(r"\(os error (\d+)\)")
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, stem: str = "") -> Iterator[Path]:
     """A temporary file beside `path`: flushed to disk and renamed at the end, removed when anything fails.
 
+    stem: what hidden names begin with, for files that are one of many there; the file's own name otherwise.
     OSError is left to the caller, who knows what was to be written.
     """
-    with _held(path, folder=False) as building:
+    with _held(path, stem or path.name, folder=False) as building:
         try:
             yield building
         except Exception as error:
@@ -48,7 +49,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     A folder that is there is replaced at once where the system can exchange two folders; elsewhere it comes
     back if that fails. OSError is left to the caller.
     """
-    with _held(path, folder=True) as building:
+    with _held(path, path.name, folder=True) as building:
         building.chmod(0o755)
         yield building
         for file in sorted(building.rglob("*")):
@@ -68,10 +69,10 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _held(path: Path, folder: bool) -> Iterator[Path]:
+def _held(path: Path, stem: str, folder: bool) -> Iterator[Path]:
     """Make the hidden file or folder and hold it; it is gone afterwards unless it was moved away."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{path.name}-"
+    prefix = f".{stem}-"
     with _locked(path.parent):  # so that nobody sweeps away what was made and is not held yet
         _sweep(path.parent, prefix)
         if folder:

@@ -18,7 +18,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.errors import EncoderError
+from shelfwise.unfinished import whole_file
 
 KEY = 16
 """Bytes of a key: with a billion contents, two share one with a chance of 1 in 10 ** 21."""
@@ -193,20 +193,10 @@ class Vectors:
         }
         content = save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
         target = self.folder / f"{hashlib.sha256(content).hexdigest()[:40]}{_SUFFIX}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        number, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=self.folder)
-        try:
-            with os.fdopen(number, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            # Mapped under the temporary name: once renamed, another process may merge it and take it away.
-            shard = replace(_mapped(Path(temporary), self.width), path=target)
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        with whole_file(target, "shard") as building:
+            building.write_bytes(content)
+            # Mapped under the hidden name: once renamed, another process may merge it and take it away.
+            shard = replace(_mapped(building, self.width), path=target)
         self._shards.append(shard)
         self._index()
         return target
