@@ -116,11 +116,13 @@ def test_newer_format_says_upgrade(folder):
 CORRECTED = {**SMALL, "corrections.json": b"{}\n", "corrections.safetensors": b"x"}
 
 
-def test_corrections_are_of_format_2_and_others_stay_readable_for_older_programs(tmp_path, folder):
+@pytest.mark.parametrize("version", [2, 3])
+def test_corrections_are_read_in_folders_of_their_format_and_later(tmp_path, version):
     corrected = write_folder(tmp_path / "corrected", CORRECTED)
+    listed = json.loads((corrected / MANIFEST).read_bytes())
+    assert listed["format"] == artifact.FORMAT == 3
+    (corrected / MANIFEST).write_bytes(artifact.to_json(listed | {"format": version}))
 
-    assert json.loads((folder / MANIFEST).read_bytes())["format"] == 1
-    assert json.loads((corrected / MANIFEST).read_bytes())["format"] == 2
     assert read_folder(corrected) == CORRECTED
 
 
@@ -283,6 +285,95 @@ def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
         write_folder(tmp_path / "model", SMALL)
 
     assert list(tmp_path.iterdir()) == []
+
+
+# -- mapping -------------------------------------------------------------------------------------------------
+
+
+def arrays_in(folder):
+    return artifact.from_safetensors(read_folder(folder)["views.safetensors"])
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    arrays = {"a": np.arange(6, dtype=np.int32), "b": np.ones((2, 3), np.float16), "c": np.zeros(0, np.int8)}
+    return write_folder(tmp_path / "model", {**SMALL, "views.safetensors": artifact.to_safetensors(arrays)})
+
+
+def test_arrays_lie_in_the_mapped_file_and_nobody_can_write_to_them(mapped):
+    found = arrays_in(mapped)
+
+    assert found["a"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert found["b"].tolist() == [[1, 1, 1]] * 2
+    assert found["c"].shape == (0,)
+    for array in found.values():
+        assert array.flags.aligned
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 1
+
+
+def test_what_was_mapped_stays_when_the_folder_is_replaced_or_removed(mapped):
+    found = arrays_in(mapped)
+    write_folder(mapped, SMALL)
+    shutil.rmtree(mapped)
+
+    assert found["a"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_every_learned_array_of_a_loaded_model_is_read_only(saved):
+    model = load(saved)
+    text = model.views_.text
+    for learner in text.linear.values():
+        kept = learner.kept_
+        every = [kept.tiles, kept.weights, kept.classes, kept.scales, kept.posts, kept.bias, kept.heavy_of]
+        assert not any(array.flags.writeable for array in every)
+    for array in (text.neighbours.rows_, text.neighbours.weights_, text.neighbours.y_):
+        assert not array.flags.writeable
+        assert not array.flags.owndata
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_flipped_bit_anywhere_in_a_model_is_noticed(saved, tmp_path, seed):
+    """See benchmarks/bit_flips.py for a thousand of them."""
+    copy = shutil.copytree(saved, tmp_path / "model")
+    files = sorted(copy.iterdir())
+    rng = np.random.default_rng(seed)
+    bit = int(rng.integers(8 * sum(path.stat().st_size for path in files)))
+    for path in files:
+        if bit < 8 * path.stat().st_size:
+            break
+        bit -= 8 * path.stat().st_size
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    with pytest.raises(ModelError):
+        read_folder(copy)
+
+
+def header_of(**changes):
+    entry = {"dtype": "I32", "shape": [2], "data_offsets": [0, 8], **changes}
+    header = json.dumps({"a": entry}).encode()
+    return len(header).to_bytes(8, "little") + header + b"\x01\0\0\0" * 2
+
+
+def test_header_of_a_sound_file_is_read():
+    assert artifact.from_safetensors(header_of())["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"1234567", b"\xff" * 8, (5).to_bytes(8, "little") + b"[]", (2).to_bytes(8, "little") + b"[]",
+        (4).to_bytes(8, "little") + b"null", (10**6).to_bytes(8, "little") + b"[" * 10**6,
+        header_of(dtype="I128"), header_of(dtype=7), header_of(shape=[3]), header_of(shape=[-2]),
+        header_of(shape=[-1, -2]), header_of(shape=[2.0]), header_of(shape=[10**30]), header_of(shape="2"),
+        header_of(data_offsets=[4, 12]), header_of(data_offsets=[-8, 0]), header_of(data_offsets=[8, 0]),
+        header_of(data_offsets=[0, 8, 8]), header_of(data_offsets=[0, 4]), header_of(data_offsets=None),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_lie_in_their_file_are_refused(content):
+    with pytest.raises(ModelError, match="arrays are damaged"):
+        artifact.from_safetensors(content)
 
 
 # -- encoding ------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ DAMAGE = [
     ("memory.head", lambda a: a + 5),
     ("memory.digests", lambda a: a[:1]),
     ("heads.bias", lambda a: a[:1]),
-    ("heads.heavy_features", lambda a: a + 10**7),
+    ("heads.classes", lambda a: a + np.uint16(7)),
     ("heads.sizes", lambda a: a[:5]),
     ("memory.label.ends", lambda a: a // 2),
 ]

@@ -34,3 +34,26 @@ def test_corrections_are_files_of_their_own_and_training_stays_as_it_was(toy_mod
 def test_files_of_no_model_name_the_folder():
     with pytest.raises(ModelError, match=r"^here is not a model"):
         from_files({"model.json": b"{}"}, "here")
+
+
+def test_ids_and_titles_of_kept_products_are_unpacked_when_somebody_asks(saved, monkeypatch):
+    unpacked = []
+    original = artifact.unpack_texts
+    monkeypatch.setattr(artifact, "unpack_texts", lambda packed: unpacked.append(1) or original(packed))
+    model = load(saved)
+    assert unpacked == []
+    assert model.neighbours_.columns == ["product_id", "title"]
+    assert model.neighbours_.height == len(model.views_.neighbour_y_)
+    assert unpacked == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda ends: ends[:-1], lambda ends: ends[::-1].copy(), lambda ends: ends + 1]
+)
+def test_kept_texts_that_do_not_fit_are_refused(saved, change):
+    files = dict(artifact.read_folder(saved))
+    arrays = artifact.from_safetensors(files["views.safetensors"])
+    arrays["kept.title.ends"] = change(arrays["kept.title.ends"])
+    files["views.safetensors"] = artifact.to_safetensors(arrays)
+    with pytest.raises(ModelError, match="title is damaged"):
+        from_files(files, "here")

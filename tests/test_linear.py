@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from shelfwise.learners.linear import LinearLearner, _Weights
+from shelfwise.learners.linear import LinearLearner
 
 
 def texts_like(
@@ -224,23 +224,3 @@ def test_a_class_that_the_start_knows_nothing_of_meets_its_rivals(problem):
 def test_threads_do_not_change_a_bit_of_a_fit_from_a_start(problem, fitted, threads):
     fits = [LinearLearner(threads=n).fit(*problem, 40, fitted.support_) for n in (1, threads)]
     assert bits_of(fits[0]) == bits_of(fits[1])
-
-
-# -- the form that is kept -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("classes", [3, 16, 17, 40])
-def test_features_of_many_classes_score_as_those_of_few(classes):
-    """A row of one feature scores its weights, whether they lie dense in tiles or one by one."""
-    rng = np.random.default_rng(classes)
-    weights = rng.normal(size=(classes, 30)).astype(np.float32)
-    weights[:, 20:] *= rng.random((classes, 10)) < 1.5 / classes  # weighed by one or two classes
-    weights[0, 20:] = 1.0
-    learner = LinearLearner(smallest=0)
-    matrix = sparse.csr_matrix(weights)
-    bias = np.zeros(classes, np.float32)
-    learner._keep(_Weights(matrix.indices, matrix.data, np.diff(matrix.indptr).astype(np.int64), bias, 30))
-    kept = weights_of(learner, 30).T
-    np.testing.assert_allclose(kept, weights, atol=0.03)
-    X = sparse.csr_matrix(rng.random((5, 30)).astype(np.float32))
-    np.testing.assert_allclose(margins_of(learner, X), X @ kept.T, atol=1e-4)

@@ -131,3 +131,14 @@ def test_unknown_form_of_a_file_is_refused():
 def test_senseless_promise_is_refused(promise):
     with pytest.raises(RecipeError, match="promise"):
         PredictOptions(promise=promise)
+
+
+@pytest.mark.parametrize("classes", [1, 3, 15, 16, 17, 64, 100])
+@pytest.mark.parametrize("k", [1, 5, 16, 17])
+def test_the_best_of_a_row_are_those_of_a_stable_sort(classes, k):
+    values = np.random.default_rng(classes).integers(-9, 9, (40, classes)).astype(np.float32) / 7
+    k = min(k, classes)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    codes, best = best_codes(values, k)
+    assert np.array_equal(codes, order)
+    assert np.array_equal(best, np.take_along_axis(values, order, axis=1))

@@ -212,7 +212,7 @@ def test_the_seed_chooses_the_rows():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("linear.ngrams.heavy_features", 1 << 20),
+        ("linear.ngrams.classes", 3),
         ("neighbours.rows", 90),
         ("neighbours.y", 3),
         ("ngrams.kept", 1 << 20),

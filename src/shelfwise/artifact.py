@@ -8,13 +8,18 @@
     MANIFEST.json   format version, size and SHA-256 of each of the files above
 
 A folder is written beside its place and moved there whole. Loading checks every file against the manifest and
-refuses what is damaged, foreign, missing or from a newer version; nothing in it is ever executed.
+refuses what is damaged, foreign, missing or from a newer version; nothing in it is ever executed. Arrays are
+not read into memory but mapped, once they are checked: processes with the same model share one copy of it. No
+file of a model is ever written to again, so what was mapped stays what was checked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
+import mmap
+import operator
 import os
 from collections.abc import Mapping
 from itertools import pairwise
@@ -27,11 +32,14 @@ from numpy.typing import NDArray
 from shelfwise.errors import ModelError
 from shelfwise.unfinished import whole_folder
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's layout; a program reads its own and older ones.
 
-A model without corrections is written as 1, which older programs read as well; corrections came with 2.
+Corrections came with 2; with 3 linear weights in 8 bits, in the form in which they are used.
 """
+
+Content = bytes | memoryview
+"""Of a file: bytes, or for arrays the file mapped into memory."""
 
 MANIFEST = "MANIFEST.json"
 _NAMES = ("model.json", "taxonomy.json", "README.md", "views.safetensors", "decision.safetensors")
@@ -55,8 +63,7 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
             "it is. Choose another folder with --model."
         )
     listed = {name: _entry(content) for name, content in sorted(files.items())}
-    version = 2 if set(files) & set(_CORRECTIONS) else 1
-    manifest = to_json({"format": version, "files": listed})
+    manifest = to_json({"format": FORMAT, "files": listed})
     try:
         with whole_folder(target) as building:
             for name, content in {**files, MANIFEST: manifest}.items():
@@ -80,8 +87,8 @@ def is_replaceable(folder: Path) -> bool:
     return "model.json" in listed and there <= {*listed, MANIFEST}
 
 
-def read_folder(folder: str | os.PathLike[str]) -> dict[str, bytes]:
-    """Read and check a model folder: file name -> content.
+def read_folder(folder: str | os.PathLike[str]) -> dict[str, Content]:
+    """Read and check a model folder: file name -> content; arrays are mapped, and cannot be written to.
 
     Raises
     ------
@@ -93,8 +100,13 @@ def read_folder(folder: str | os.PathLike[str]) -> dict[str, bytes]:
     if not where.is_dir():
         raise ModelError(f"there is no model folder {where}")
     version, listed = _read_manifest(where)
-    _check_names(where, listed, _CORRECTIONS if version >= 2 else ())
+    _check_names(where, listed, _corrections(listed) if version >= 2 else ())
     return {name: _read_checked(where / name, listed[name]) for name in sorted(listed)}
+
+
+def _corrections(listed: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files of corrections, both of them, where any is listed."""
+    return _CORRECTIONS if set(listed) & set(_CORRECTIONS) else ()
 
 
 def _read_manifest(where: Path) -> tuple[int, dict[str, Any]]:
@@ -132,16 +144,28 @@ def _entry(content: bytes) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _read_checked(path: Path, entry: object) -> bytes:
+def _read_checked(path: Path, entry: object) -> Content:
     if path.is_symlink() or not path.is_file():
         raise ModelError(f"{path} is not a plain file")
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            if path.suffix == ".safetensors":
+                size = os.fstat(file.fileno()).st_size
+                found = {"bytes": size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+                content: Content = _mapped(file.fileno()) if size else b""
+            else:
+                content = file.read()
+                found = _entry(content)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
-    if _entry(content) != entry:
+    if found != entry:
         raise ModelError(f"{path} is damaged: it does not match {MANIFEST}. Copy or train the model again.")
     return content
+
+
+def _mapped(file: int) -> memoryview:
+    """A whole file, read-only; it stays what it is when its folder is replaced or removed."""
+    return memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
 
 
 def to_json(value: object) -> bytes:
@@ -157,15 +181,53 @@ def to_safetensors(tensors: Mapping[str, NDArray[np.generic]]) -> bytes:
     return bytes(save({name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}))
 
 
-def from_safetensors(content: bytes) -> dict[str, NDArray[np.generic]]:
-    """Decode named arrays."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+def from_safetensors(content: Content) -> dict[str, NDArray[np.generic]]:
+    """Decode named arrays; they lie in `content` and cannot be written to.
 
+    Raises
+    ------
+    ModelError
+        The content is not that of a safetensors file, or an array of it is of no known type or does not lie
+        within it.
+
+    """
     try:
-        return dict(load(content))
-    except (SafetensorError, ValueError) as error:
-        raise ModelError(f"the model's arrays are damaged: {error}") from error
+        length = int.from_bytes(content[:8], "little")
+        if len(content) < 8 or length > len(content) - 8:
+            raise ValueError("it is cut short")
+        header = json.loads(bytes(content[8 : 8 + length]))
+        if not isinstance(header, dict):
+            raise TypeError("its header is no object")
+        header.pop("__metadata__", None)
+        body = content[8 + length :]
+        return {str(name): _array(body, entry) for name, entry in header.items()}
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ModelError(f"the model's arrays are damaged: {error!r}") from error
+
+
+_TYPES = {
+    "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16, "I16": np.int16, "F16": np.float16,
+    "U32": np.uint32, "I32": np.int32, "F32": np.float32, "U64": np.uint64, "I64": np.int64,
+    "F64": np.float64,
+}  # fmt: skip
+
+
+def _array(body: Content, entry: Mapping[str, Any]) -> NDArray[np.generic]:
+    kind = np.dtype(_TYPES[entry["dtype"]])
+    shape = tuple(operator.index(size) for size in entry["shape"])
+    begin, end = map(operator.index, entry["data_offsets"])
+    count = math.prod(shape)
+    if (
+        min(shape, default=0) < 0
+        or not 0 <= begin <= end <= len(body)
+        or end - begin != count * kind.itemsize
+    ):
+        raise ValueError(f"an array of shape {shape} does not lie at {begin} to {end}")
+    found = np.frombuffer(body[begin:end], kind) if count else np.empty(0, kind)
+    if not found.flags.aligned:
+        found = found.copy()
+    found.flags.writeable = False
+    return found.reshape(shape)
 
 
 def pack_texts(texts: list[str]) -> dict[str, NDArray[np.generic]]:

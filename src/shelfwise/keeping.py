@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from shelfwise import artifact
 from shelfwise.card import write_card
@@ -37,6 +38,31 @@ class Parts:
     training: Training
     marks: dict[str, EncoderMark]
     corrections: Corrections
+
+
+@dataclass(frozen=True)
+class _KeptTexts:
+    """Packed ids and titles of the kept products; unpacked when somebody asks, most processes never do."""
+
+    packed: Mapping[str, NDArray[np.generic]]
+
+    def check(self, count: int) -> None:
+        """Raise ModelError unless there are so many of each."""
+        for column in _KEPT:
+            ends, content = self.packed[f"kept.{column}.ends"], self.packed[f"kept.{column}.bytes"]
+            whole = np.concatenate([[0], ends.astype(np.int64), [len(content)]])
+            if len(ends) != count or (np.diff(whole) < 0).any() or whole[-1] != whole[-2]:
+                raise ModelError(f"the kept products' {column} is damaged")
+
+    def __call__(self) -> pl.DataFrame:
+        """The frame of them."""
+        columns = {
+            column: artifact.unpack_texts(
+                {part: self.packed[f"kept.{column}.{part}"] for part in ("bytes", "ends")}
+            )
+            for column in _KEPT
+        }
+        return pl.DataFrame(columns, schema=dict.fromkeys(_KEPT, pl.String))
 
 
 def to_files(parts: Parts) -> dict[str, bytes]:
@@ -84,7 +110,7 @@ def _state(parts: Parts) -> dict[str, Any]:
     }
 
 
-def from_files(files: Mapping[str, bytes], folder: str) -> Parts:
+def from_files(files: Mapping[str, artifact.Content], folder: str) -> Parts:
     """The parts of the model whose files these are; ModelError, naming `folder`, if they are not."""
     try:
         return _parts(files)
@@ -92,26 +118,19 @@ def from_files(files: Mapping[str, bytes], folder: str) -> Parts:
         raise ModelError(f"{folder} is not a model that this version can read: {error!r}") from error
 
 
-def _parts(files: Mapping[str, bytes]) -> Parts:
-    state: dict[str, Any] = json.loads(files["model.json"])
+def _parts(files: Mapping[str, artifact.Content]) -> Parts:
+    state: dict[str, Any] = json.loads(bytes(files["model.json"]))
     recipe = Recipe.from_dict(state["recipe"], "the model's recipe")
     roles = Roles.from_dict(state["roles"])
-    taxonomy = Taxonomy.from_dict(json.loads(files["taxonomy.json"]))
+    taxonomy = Taxonomy.from_dict(json.loads(bytes(files["taxonomy.json"])))
     training = Training(**state["training"])
     renamed = dict(state["renamed"])
     counts = np.array(state["counts"], np.int64)
     tensors = artifact.from_safetensors(files["views.safetensors"])
     marks = {name: EncoderMark(**mark) for name, mark in state["encoders"].items()}
     views = Views(recipe, state["fields"], dense=state["dense"]).restore(tensors, len(taxonomy.labels))
-    kept = pl.DataFrame(
-        {
-            column: artifact.unpack_texts(
-                {part: tensors[f"kept.{column}.{part}"] for part in ("bytes", "ends")}
-            )
-            for column in _KEPT
-        },
-        schema=dict.fromkeys(_KEPT, pl.String),
-    )
+    kept = _KeptTexts({name: array for name, array in tensors.items() if name.startswith("kept.")})
+    kept.check(len(views.neighbour_y_))
     decision = artifact.from_safetensors(files["decision.safetensors"])
     prior = decision["prior"].astype(np.float32)
     pool = Pool(**state["fusion"]["pool"], lift=lift_of(prior)) if state["fusion"]["pool"] else None
@@ -123,8 +142,8 @@ def _parts(files: Mapping[str, bytes]) -> Parts:
     return Parts(recipe, roles, decided, training, marks, _corrections(learned, files))
 
 
-def _corrections(learned: Learned, files: Mapping[str, bytes]) -> Corrections:
+def _corrections(learned: Learned, files: Mapping[str, artifact.Content]) -> Corrections:
     if "corrections.json" not in files:
         return Corrections.none(learned)
-    values = json.loads(files["corrections.json"])
+    values = json.loads(bytes(files["corrections.json"]))
     return Corrections.restore(learned, values, artifact.from_safetensors(files["corrections.safetensors"]))

@@ -23,7 +23,7 @@ from shelfwise.views.scores import ViewScores
 
 _Result = TypeVar("_Result")
 _CELLS = 1 << 22  # products x categories of one block: 16 MB an array
-_MIXED_CELLS = 1 << 17  # of what is mixed at once: mixing goes over its arrays many times, in the caches
+_MIXED_CELLS = 1 << 16  # of what is mixed at once: mixing goes over its arrays many times, in the caches
 
 
 def block_rows(classes: int) -> int:
@@ -82,7 +82,7 @@ def probabilities_from(
     step = max(_MIXED_CELLS // classes, 1)
     for start in range(0, rows, step):
         part = scores[start : start + step]
-        mixed[start : start + step] = fusion.mix(part.by_view, part.speaks)
+        fusion.mix(part.by_view, part.speaks, mixed[start : start + step])
     present = fusion.present(scores.speaks)
     return (mixed, present) if amend is None else amend.apply(asked, mixed, present)
 

@@ -47,9 +47,7 @@ class Ground:
         if views.text is None:
             return None
         learned = views.text.neighbours
-        shape = (len(learned.y_), len(learned.posts_) - 1)
-        rows = sparse.csc_matrix((learned.weights_, learned.rows_, learned.posts_), shape=shape).tocsr()
-        rows = unit(rows)
+        rows = unit(learned.rows())
         return Ground(rows, NeighboursLearner().fit(rows, learned.y_, views.classes), kept)
 
     @property

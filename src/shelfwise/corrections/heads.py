@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shelfwise.errors import ModelError
+from shelfwise.learners.kept_weights import sound
 from shelfwise.learners.linear import LinearLearner
 
 _REPEATED = 3
@@ -145,17 +146,6 @@ class Heads:
         state = {key.removeprefix("heads."): v for key, v in tensors.items() if key.startswith("heads.")}
         if not state:
             return Heads(heads)
-        classes, weights, heavy = state["classes"], state["weights"], state["heavy_features"]
-        sound = (
-            state["sizes"].shape == (width,)
-            and classes.shape == weights.shape == (int(state["sizes"].sum(dtype=np.int64)),)
-            and int(state["sizes"].min(initial=0)) >= 0
-            and state["bias"].shape == (len(heads) + 1,)
-            and (not len(classes) or int(classes.max()) <= len(heads))
-            and (not len(heavy) or (int(heavy.min()) >= 0 and int(heavy.max()) < width))
-            and state["heavy"].shape == (len(heavy), len(heads) + 1)
-            and state["scales"].shape == (len(heavy),)
-        )
-        if not sound:
+        if not sound(state, width, len(heads) + 1):
             raise ModelError("the arrays of new shelves do not fit each other: the model is damaged")
         return Heads(heads, LinearLearner().restore(state))

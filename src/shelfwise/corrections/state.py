@@ -7,7 +7,7 @@ gives the probabilities of the shelves of now. Without any correction it gives b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -35,17 +35,23 @@ VIEW = "corrections"
 class Learned:
     """What corrections stand on: views, kept products (product_id, title), training's tree and counts.
 
-    by_id: the catalogue has product ids, so that one id is one product. accuracy: share of right answers to
-    products that were held out.
+    products: the kept products, or what makes the frame of them when it is asked for. by_id: the catalogue
+    has product ids, so that one id is one product. accuracy: share of right answers to products that were
+    held out.
     """
 
     views: Views
-    kept: pl.DataFrame
+    products: pl.DataFrame | Callable[[], pl.DataFrame]
     taxonomy: Taxonomy
     counts: NDArray[np.int64]
     renamed: Mapping[str, str | None]
     by_id: bool = True
     accuracy: float = 0.9
+
+    @cached_property
+    def kept(self) -> pl.DataFrame:
+        """The kept products: product_id and title."""
+        return self.products() if callable(self.products) else self.products
 
     @cached_property
     def ground(self) -> Ground | None:

@@ -78,8 +78,10 @@ class Fusion:
             heard |= speaks[name]
         return heard
 
-    def mix(self, scores: Scores, speaks: Speaks) -> NDArray[np.float32]:
-        """Probabilities float32 [rows, categories], rows sum to 1.
+    def mix(
+        self, scores: Scores, speaks: Speaks, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Probabilities float32 [rows, categories], rows sum to 1; a new array, or `out`.
 
         Rows for which nothing speaks get the prior. A row does not depend on the others. The arrays of
         `scores` are left as they are.
@@ -88,10 +90,14 @@ class Fusion:
         sets = np.zeros(_count(speaks), np.int64)
         for bit, heard in enumerate(members.values()):
             sets += heard.astype(np.int64) << bit
-        mixed = np.empty((len(sets), len(self.prior)), np.float32)
-        for code in np.unique(sets).tolist():
-            rows = np.flatnonzero(sets == code)
+        mixed = np.empty((len(sets), len(self.prior)), np.float32) if out is None else out
+        codes = np.unique(sets).tolist()
+        for code in codes:
             names = [name for bit, name in enumerate(members) if code >> bit & 1]
+            if names and len(codes) == 1:  # nearly always: nothing has to be picked out and put back
+                self._mix(names, scores, mixed)
+                continue
+            rows = np.flatnonzero(sets == code)
             mixed[rows] = self._mix(names, _rows_of(scores, self.views, rows)) if names else self.prior
         return mixed
 
@@ -126,11 +132,13 @@ class Fusion:
             members[TEXT] = np.logical_or.reduce([speaks[name] for name in self.pool.views])
         return dict(sorted(members.items()))
 
-    def _mix(self, names: Sequence[str], scores: Scores) -> NDArray[np.float32]:
+    def _mix(
+        self, names: Sequence[str], scores: Scores, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         logs: NDArray[np.float32] | None = None
         exponents = self._exponents(names)
         for name, exponent in sorted(exponents.items()):
-            part = _logs(name, self.pool, scores)
+            part = _logs(name, self.pool, scores, out if logs is None else None)
             part *= np.float32(exponent)
             logs = part if logs is None else np.add(logs, part, out=logs)
         assert logs is not None
@@ -290,12 +298,14 @@ class _SetProblem:
         return float(p[np.arange(len(self.y)), self.y].mean(dtype=np.float64))
 
 
-def _logs(name: str, pool: Pool | None, scores: Scores) -> NDArray[np.float32]:
-    """Logarithms of a member's probabilities before its exponent, float32 [rows, categories], a new array."""
+def _logs(
+    name: str, pool: Pool | None, scores: Scores, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Logarithms of a member's probabilities before its exponent, float32 [rows, categories], or in `out`."""
     if name == TEXT:
         assert pool is not None
-        return pool.logs(scores)
-    part: NDArray[np.float32] = scores[name] + _FLOOR
+        return pool.logs(scores, out)
+    part: NDArray[np.float32] = np.add(scores[name], _FLOOR, out=out)
     np.log(part, out=part)
     return part
 

@@ -30,6 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.decide import kernels
+
 DEPARTMENTS = "departments"
 """The view whose scores are a factor beside the pool of all others."""
 
@@ -70,12 +72,15 @@ class Pool:
         """Names of the views that have a say."""
         return (*self.shares, DEPARTMENTS) if self.backing > 0 else tuple(self.shares)
 
-    def logs(self, scores: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def logs(
+        self, scores: Mapping[str, NDArray[np.float32]], out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Logarithms of the pooled and backed scores before sharpness, float32 [rows, categories].
 
-        A new array. A row does not depend on the others. The arrays of `scores` are left as they are.
+        A new array, or `out`. A row does not depend on the others. The arrays of `scores` are left as they
+        are.
         """
-        return _logs(self.shares, self.backing, scores, self.lift)
+        return _logs(self.shares, self.backing, scores, self.lift, out)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; `lift` follows from the prior that is stored beside."""
@@ -88,8 +93,7 @@ class Pool:
 
 def softmax(logs: NDArray[np.float32], sharpness: float) -> NDArray[np.float32]:
     """Probabilities ~ exp(sharpness x logs), float32 [rows, categories]; changes `logs` in place."""
-    logs -= logs.max(axis=1, keepdims=True)
-    logs *= np.float32(sharpness)
+    kernels.centre_rows(logs, np.float32(sharpness))
     np.exp(logs, out=logs)
     logs /= logs.sum(axis=1, keepdims=True)
     return logs
@@ -112,19 +116,17 @@ def _logs(
     backing: float,
     scores: Mapping[str, NDArray[np.float32]],
     lift: NDArray[np.float32] | None,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Logarithm of the pooled, lifted and backed scores, float32 [rows, categories]."""
     if not shares:
         raise ValueError("a pool needs at least one view")
-    logs: NDArray[np.float32] | None = None
-    for name, share in sorted(shares.items()):  # sums in one order, however the shares were stored
-        part = scores[name] * np.float32(share)
-        logs = part if logs is None else np.add(logs, part, out=logs)
-    assert logs is not None
-    np.maximum(logs, 0, out=logs)
-    if lift is not None:
-        logs *= lift
-    logs += np.float32(_FLOOR)
+    names = sorted(shares)  # sums in one order, however the shares were stored
+    parts = tuple(np.require(scores[name], np.float32, ["C", "W"]) for name in names)
+    logs = np.empty(parts[0].shape, np.float32) if out is None else out
+    each = np.ones(logs.shape[1], np.float32) if lift is None else np.require(lift, np.float32, ["C", "W"])
+    weights = np.array([shares[name] for name in names], np.float32)
+    kernels.pool_rows(parts, weights, each, np.float32(_FLOOR), logs)
     np.log(logs, out=logs)
     if backing > 0:
         back = np.maximum(scores[DEPARTMENTS], 0)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
+from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 
 def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:  # noqa: ANN401 - numba's own
@@ -16,6 +19,31 @@ def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
     settings = {"cache": True, "nogil": True, **options}
     return numba.njit(**settings) if function is None else numba.njit(**settings)(function)
+
+
+def _count_bits_kernel(context: Any, word: Any) -> Any:  # noqa: ANN401 - numba's own
+    """How many bits of a word are set; numba has no name for the processor's own instruction."""
+
+    def generate(target: Any, build: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401 - llvmlite's own
+        return build.ctpop(values[0])
+
+    return word(word), generate
+
+
+count_bits: Any = intrinsic(_count_bits_kernel)
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The array, or a contiguous copy, that nobody may write to.
+
+    What a model has learned is so from the moment it is made, as it is when it comes out of mapped files:
+    kernels are then compiled for one kind of it, and cannot be compiled where they would write.
+    """
+    kept = np.ascontiguousarray(array)
+    if not kept.flags.aligned:
+        kept = kept.copy()
+    kept.flags.writeable = False
+    return kept
 
 
 @compiled

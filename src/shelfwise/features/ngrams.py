@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shelfwise.features import ngrams_kernels as kernels
+from shelfwise.features.compiled import read_only
+from shelfwise.features.slots import Slots
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -100,7 +102,7 @@ class HashedNgrams:
         self.min_rows = min_rows
         self.max_features = max_features
         self.threads = threads
-        self._slots: tuple[NDArray[np.uint32], NDArray[np.int32]] | None = None
+        self._slots: tuple[NDArray[np.uint32], Slots] | None = None
 
     def fit_transform(self, texts: Sequence[Sequence[str]]) -> sparse.csr_matrix:
         """Learn the features of `texts` ([fields][rows]) and return the matrix [rows, features]."""
@@ -124,13 +126,11 @@ class HashedNgrams:
         With `learned`, the rows are some that the features come from, and each is looked at as if it had not
         been there: what is as rare as a feature can be would be none.
         """
-        feature_of, blocks = self._feature_of(), self.hash(texts)
+        slots, blocks, end = self._used(), self.hash(texts), len(self.idf_)
         if learned and len(self.idf_):
-            rarest = np.flatnonzero(self.idf_ == self.idf_.max())
-            feature_of = np.where(
-                feature_of >= rarest[0], np.int32(-1), feature_of
-            )  # the commonest come first
-        known = sum(int(np.count_nonzero(feature_of[block.hashes] >= 0)) for block in blocks)
+            end = int(np.flatnonzero(self.idf_ == self.idf_.max())[0])  # the commonest come first
+        found = (slots.find(block.hashes) for block in blocks)
+        known = sum(int(np.count_nonzero((part >= 0) & (part < end))) for part in found)
         return known, sum(len(block.hashes) for block in blocks)
 
     def fit(self, blocks: Sequence[HashedBlock]) -> HashedNgrams:
@@ -147,8 +147,8 @@ class HashedNgrams:
         kept = kept[np.argsort(-rows_with[kept], kind="stable")]
         if self.max_features:
             kept = kept[: self.max_features]
-        self.kept_ = kept.astype(np.uint32)
-        self.idf_ = (np.log((1 + rows) / (1 + rows_with[self.kept_])) + 1).astype(np.float32)
+        self.kept_ = read_only(kept.astype(np.uint32))
+        self.idf_ = read_only((np.log((1 + rows) / (1 + rows_with[self.kept_])) + 1).astype(np.float32))
         return self
 
     def weigh(self, blocks: list[HashedBlock], release: bool = False) -> sparse.csr_matrix:
@@ -157,12 +157,12 @@ class HashedNgrams:
         With `release`, each block is taken out of the list once it is in the matrix: the two never lie in
         memory whole.
         """
-        feature_of = self._feature_of()
+        slots = self._used()
         weights = np.array([field.weight for field in self.fields], np.float32)
         if len(blocks) == 1:  # looking up each hash twice takes longer than room for those that were not kept
             sizes = [len(blocks[0].hashes)]
         else:
-            sizes = self._map(lambda block: int(np.count_nonzero(feature_of[block.hashes] >= 0)), blocks)
+            sizes = self._map(lambda block: int(np.count_nonzero(slots.find(block.hashes) >= 0)), blocks)
         starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         indices, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
 
@@ -173,8 +173,8 @@ class HashedNgrams:
             ends = np.empty(len(block.sizes) // len(weights), np.int64)
             place = slice(starts[number], starts[number + 1])
             kernels.weigh(
-                block.hashes, block.counts, block.sizes, feature_of, self.idf_, weights, indices[place],
-                values[place], ends,
+                block.hashes, block.counts, block.sizes, slots.words, slots.features, self.idf_, weights,
+                indices[place], values[place], ends,
             )  # fmt: skip
             ends += starts[number]
             return ends
@@ -188,12 +188,10 @@ class HashedNgrams:
         matrix.data, matrix.indices, matrix.indptr = values[: indptr[-1]], indices[: indptr[-1]], indptr
         return matrix
 
-    def _feature_of(self) -> NDArray[np.int32]:
+    def _used(self) -> Slots:
         known = self._slots  # read and set as one: threads share a fitted model
         if known is None or known[0] is not self.kept_:
-            slots = np.full(1 << self.bits, -1, np.int32)
-            slots[self.kept_] = np.arange(len(self.kept_), dtype=np.int32)
-            self._slots = known = (self.kept_, slots)
+            self._slots = known = (self.kept_, Slots.of(self.kept_, self.bits))
         return known[1]
 
     def _map(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shelfwise.features.compiled import compiled
+from shelfwise.features.compiled import compiled, count_bits
 
 _FNV_PRIME = np.uint64(0x100000001B3)
 _FNV_BASIS = np.uint64(0xCBF29CE484222325)
@@ -126,17 +126,31 @@ def count_rows(hashes, rows_with):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def weigh(hashes, counts, sizes, feature_of, idf, weights, indices, values, ends):  # type: ignore[no-untyped-def]
+def find_features(hashes, words, features, found):  # type: ignore[no-untyped-def]
+    """The feature of each hash, -1 where it has none, into `found` int32 [hashes]."""
+    for k in range(len(hashes)):
+        word, bit = words[hashes[k] >> np.uint32(5)], np.uint64(1) << np.uint64(hashes[k] & np.uint32(31))
+        found[k] = -1
+        if word & bit:
+            found[k] = features[(word >> np.uint64(32)) + count_bits(word & (bit - np.uint64(1)))]
+
+
+@compiled
+def weigh(hashes, counts, sizes, words, features, idf, weights, indices, values, ends):  # type: ignore[no-untyped-def]
     """Turn hashed counts into rows of weighted features, packed into `indices` and `values`.
 
     A value is (1 + ln count) x idf; a field has length 1 and then its weight; a row has length 1 (so a
-    product without description is as loud as one with). `ends` int64 [rows] receives the end of each row.
-    Returns the number of values.
+    product without description is as loud as one with). `words` and `features` are of `slots.Slots`. `ends`
+    int64 [rows] receives the end of each row. Returns the number of values.
     """
     fields = len(weights)
     log_of = np.empty(256, np.float32)
     for t in range(1, 256):
         log_of[t] = np.float32(1) + np.float32(np.log(np.float32(t)))
+    longest = np.int64(0)
+    for s in range(len(sizes)):
+        longest = max(longest, sizes[s])
+    ranks, times = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.uint8)
     read = np.int64(0)
     used = np.int64(0)
     for r in range(len(ends)):
@@ -145,14 +159,21 @@ def weigh(hashes, counts, sizes, feature_of, idf, weights, indices, values, ends
         for f in range(fields):
             begin = used
             square = np.float32(0)
-            for k in range(read, read + sizes[r * fields + f]):
-                feature = feature_of[hashes[k]]
-                if feature >= 0:
-                    v = log_of[counts[k]] * idf[feature]
-                    indices[used] = feature
-                    values[used] = v
-                    square += v * v
-                    used += 1
+            count = 0
+            for k in range(read, read + sizes[r * fields + f]):  # (no branch: half of the guesses would fail)
+                h = hashes[k]
+                word, place = words[h >> np.uint32(5)], np.uint64(h & np.uint32(31))
+                below = word & ((np.uint64(1) << place) - np.uint64(1))
+                ranks[count] = np.uint32((word >> np.uint64(32)) + count_bits(below))
+                times[count] = counts[k]
+                count += np.int64((word >> place) & np.uint64(1))
+            for k in range(count):  # on their own: all wait for the memory, and so not for each other
+                indices[used + k] = features[ranks[k]]
+            for k in range(count):
+                v = log_of[times[k]] * idf[indices[used + k]]
+                values[used + k] = v
+                square += v * v
+            used += count
             read += sizes[r * fields + f]
             if square > 0:
                 scale = weights[f] / np.float32(np.sqrt(square))

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from shelfwise.features.compiled import read_only
 from shelfwise.features.ngrams import FieldGrams, HashedNgrams
 from shelfwise.recipe import TextRecipe
 
@@ -82,10 +83,10 @@ class TextFeatures:
         return state
 
     def restore(self, tensors: Mapping[str, NDArray[np.generic]]) -> TextFeatures:
-        """Take the state that `tensors` gave."""
+        """Take the state that `tensors` gave; arrays are not copied."""
         for block, hasher in self._hashers.items():
-            hasher.kept_ = tensors[f"{block}.kept"].astype(np.uint32)
-            hasher.idf_ = tensors[f"{block}.idf"].astype(np.float32)
+            hasher.kept_ = read_only(tensors[f"{block}.kept"].astype(np.uint32, copy=False))
+            hasher.idf_ = read_only(tensors[f"{block}.idf"].astype(np.float32, copy=False))
         return self
 
     def _texts(self, products: pl.DataFrame, block: str) -> list[list[str]]:

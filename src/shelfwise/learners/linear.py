@@ -25,7 +25,7 @@ from scipy import sparse
 
 from shelfwise.learners import linear_kernels as kernels
 from shelfwise.learners.active_set import ActiveSet, Support
-from shelfwise.learners.lanes import LANES
+from shelfwise.learners.kept_weights import ClassWeights, KeptWeights
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -40,9 +40,6 @@ class Round:
     passes: int
 
 
-_HEAVY_BYTES = 1 << 26
-_HEAVY_SHARE = 12
-"""Features that at least one in so many classes weighs lie dense."""
 _CENTROID_ROWS = 64
 _CENTROID_FEATURES = 2048
 _SCORED_ROWS = 512
@@ -59,10 +56,7 @@ class LinearLearner:
     smallest: weights below this size are dropped.
     threads: for fitting; classes and rows are shared among that many, and the result does not depend on it.
 
-    After fitting: `posts_` int64 [features + 1], `classes_` (uint16 where that suffices) and `weights_`
-    float32 (values that float16 can hold), the weights by feature; `heavy_` int8 [tiles, heavy, 16] and
-    `scales_` float32 [heavy], those of the features `heavy_features_` int32; `bias_` float32 [classes];
-    `support_`, from which another fit can start (not stored with a model).
+    After fitting: `kept_`, the weights; `support_`, from which another fit can start (it is not stored).
 
     """
 
@@ -83,11 +77,15 @@ class LinearLearner:
         squares = np.concatenate([_squares(X[run.start : run.stop]) for run in _runs(len(y), 50_000)])
         if start is None:
             active, rounds = ActiveSet.of_own_rows(y, classes), _ROUNDS
-            self._keep(_Weights.of(_centroids(X, y, classes)))
+            self.kept_ = KeptWeights.of(ClassWeights.of(_centroids(X, y, classes)))
         else:
             active, rounds = ActiveSet.of_support(start, y, classes), _ROUNDS_FROM_START
             known, missing = self._solve(X, squares, active, 0), np.diff(start.starts) == 0
-            self._keep(known.with_centroids(_centroids(X, y, classes), missing) if missing.any() else known)
+            if missing.any():
+                # Their bias makes the cosines that name rivals in a first round do so in a later one.
+                bias = _ROUNDS_FROM_START[0].above - _ROUNDS[0].above
+                known = known.with_centroids(_centroids(X, y, classes), missing, bias)
+            self.kept_ = KeptWeights.of(known)
         for step in rounds:
             if step.rivals:
                 rivals, found = self._rivals(X, y, step)
@@ -95,47 +93,26 @@ class LinearLearner:
                 del rivals, found
             weights = self._solve(X, squares, active, step.passes)
             if step.rivals or step is rounds[-1]:
-                self._keep(weights)
+                self.kept_ = KeptWeights.of(weights)
         self.support_ = active.support()
         return self
 
     def scores(self, X: sparse.csr_matrix) -> NDArray[np.float32]:
         """Margins + 1, float32 [rows, classes]: about 2 on the right class, else 0; on the calling thread."""
-        return self._score(X.indptr.astype(np.int64, copy=False), X, self.bias_ + np.float32(1))
+        return self.kept_.scores(X.indptr.astype(np.int64, copy=False), X, self.bias_ + np.float32(1))
 
-    def _score(
-        self, indptr: NDArray[np.int64], X: sparse.csr_matrix, bias: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        out = np.empty((len(indptr) - 1, len(bias)), np.float32)
-        kernels.score_rows(
-            indptr, _unsigned(X.indices), X.data, self.posts_, self.classes_, self.weights_, self._heavy_of,
-            self.heavy_, self.scales_, bias, out,
-        )  # fmt: skip
-        return out
+    @property
+    def bias_(self) -> NDArray[np.float32]:
+        """Of each class, float32 [classes]."""
+        return self.kept_.bias
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
-        """The learned state as named arrays; weights and class codes in 16 bits where that loses nothing."""
-        return {
-            "sizes": np.diff(self.posts_).astype(np.int32),
-            "classes": self.classes_,
-            "weights": self.weights_.astype(np.float16),
-            "heavy_features": self.heavy_features_,
-            "heavy": _untiled(self.heavy_, len(self.bias_)),
-            "scales": self.scales_,
-            "bias": self.bias_,
-        }
+        """The learned state as named arrays, see `KeptWeights`."""
+        return self.kept_.tensors()
 
     def restore(self, tensors: Mapping[str, NDArray[np.generic]]) -> LinearLearner:
-        """Take the state that `tensors` gave."""
-        self.posts_ = np.concatenate([[0], np.cumsum(tensors["sizes"], dtype=np.int64)])
-        self.classes_ = tensors["classes"].astype(_narrow(len(tensors["bias"])))
-        self.weights_ = tensors["weights"].astype(np.float32)
-        self.heavy_features_ = tensors["heavy_features"].astype(np.int32)
-        self.heavy_ = _tiled(tensors["heavy"].astype(np.int8))
-        self.scales_ = tensors["scales"].astype(np.float32)
-        self.bias_ = tensors["bias"].astype(np.float32)
-        self._heavy_of = np.full(len(self.posts_) - 1, -1, np.int32)
-        self._heavy_of[self.heavy_features_] = np.arange(len(self.heavy_features_), dtype=np.int32)
+        """Take the state that `tensors` gave; large arrays are not copied."""
+        self.kept_ = KeptWeights.restore(tensors)
         return self
 
     def costs(self, positives: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -145,36 +122,6 @@ class LinearLearner:
         and 1.5 of macro F1 over one cost for all, and on even ones it changes nothing beyond noise.
         """
         return (self.cost * (1 + 7 / np.sqrt(np.maximum(positives, 1)))).astype(np.float32)
-
-    def _keep(self, learned: _Weights) -> None:
-        """Store the weights by feature, rounded as in the model folder, so that saving loses nothing.
-
-        Most of the work of scoring is on features that many classes weigh. Those are laid out dense in 8 bits
-        with one scale a feature: a quarter of the memory to fetch, and whole vectors to add. The rest stays
-        sparse in 16 bits.
-        """
-        classes = len(learned.bias)
-        sizes = np.bincount(learned.features, minlength=learned.width)
-        heavy = np.flatnonzero(sizes * _HEAVY_SHARE >= classes)
-        most = max(_HEAVY_BYTES // classes, 1)
-        if len(heavy) > most:
-            heavy = np.sort(heavy[np.argsort(-sizes[heavy], kind="stable")[:most]])
-        place = np.full(len(sizes), -1, np.int32)
-        place[heavy] = np.arange(len(heavy), dtype=np.int32)
-        sizes[heavy] = 0
-        self.posts_ = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self.classes_ = np.empty(self.posts_[-1], _narrow(classes))
-        weights = np.empty(self.posts_[-1], np.float32)
-        self.scales_ = np.zeros(len(heavy), np.float32)
-        self.heavy_ = np.zeros((-(-classes // LANES), len(heavy), LANES), np.int8)
-        kernels.lay_out(
-            learned.features, learned.weights, learned.sizes, place, self.posts_.copy(), self.classes_,
-            weights, self.scales_, self.heavy_,
-        )  # fmt: skip
-        self.weights_ = weights.astype(np.float16).astype(np.float32)
-        self.heavy_features_ = heavy.astype(np.int32)
-        self.bias_ = learned.bias
-        self._heavy_of = place
 
     def _rivals(
         self, X: sparse.csr_matrix, y: NDArray[np.int32], step: Round
@@ -187,7 +134,7 @@ class LinearLearner:
 
         def find(run: range) -> None:
             here = slice(run.start, run.stop)
-            scores = self._score(indptr[run.start : run.stop + 1], X, self.bias_)
+            scores = self.kept_.scores(indptr[run.start : run.stop + 1], X, self.bias_)
             kernels.pick_rivals(scores, y[here], np.float32(step.above), rivals[here], found[here])
 
         self._share(find, _runs(rows, _SCORED_ROWS))
@@ -195,7 +142,7 @@ class LinearLearner:
 
     def _solve(
         self, X: sparse.csr_matrix, squares: NDArray[np.float32], active: ActiveSet, passes: int
-    ) -> _Weights:
+    ) -> ClassWeights:
         classes = len(active.positives)
         costs = self.costs(active.positives)
         bias = np.full(classes, -1, np.float32)
@@ -211,7 +158,7 @@ class LinearLearner:
             return features, weights, sizes
 
         parts = self._share(solve, active.runs(64))
-        return _Weights(
+        return ClassWeights(
             np.concatenate([features for features, _, _ in parts]),
             np.concatenate([weights for _, weights, _ in parts]),
             np.concatenate([sizes for _, _, sizes in parts]),
@@ -226,65 +173,9 @@ class LinearLearner:
             return list(pool.map(work, items))
 
 
-@dataclass(frozen=True)
-class _Weights:
-    """Weights class after class: of class c the next `sizes[c]` of `features` int32 and `weights` float32.
-
-    `bias`: float32 [classes]; `width`: how many features there are.
-    """
-
-    features: NDArray[np.int32]
-    weights: NDArray[np.float32]
-    sizes: NDArray[np.int64]
-    bias: NDArray[np.float32]
-    width: int
-
-    @staticmethod
-    def of(matrix: sparse.csr_matrix) -> _Weights:
-        bias = np.zeros(matrix.shape[0], np.float32)
-        sizes = np.diff(matrix.indptr).astype(np.int64)
-        return _Weights(matrix.indices.astype(np.int32), matrix.data, sizes, bias, matrix.shape[1])
-
-    def with_centroids(self, centroids: sparse.csr_matrix, missing: NDArray[np.bool_]) -> _Weights:
-        """The same, but the `missing` classes [classes], which have no weights, get their centroids.
-
-        Their bias makes the cosines that name rivals in a first round do so in a later one.
-        """
-        here = np.repeat(missing, np.diff(centroids.indptr))
-        added = np.where(missing, np.diff(centroids.indptr), 0)
-        at = np.repeat(np.cumsum(self.sizes), added)
-        bias = np.where(missing, np.float32(_ROUNDS_FROM_START[0].above - _ROUNDS[0].above), self.bias)
-        return _Weights(
-            np.insert(self.features, at, centroids.indices[here]),
-            np.insert(self.weights, at, centroids.data[here]),
-            self.sizes + added,
-            bias,
-            self.width,
-        )
-
-
 def _unsigned(indices: NDArray[np.int32]) -> NDArray[np.uint32]:
     """The same numbers, known not to be negative: a kernel then need not ask for each whether it is."""
     return indices.view(np.uint32)
-
-
-def _narrow(classes: int) -> type[np.uint16] | type[np.uint32]:
-    return np.uint16 if classes <= 1 << 16 else np.uint32
-
-
-def _tiled(heavy: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Dense weights [heavy, classes] cut into tiles of sixteen classes, [tiles, heavy, 16]."""
-    features, classes = heavy.shape
-    tiles = -(-classes // LANES)
-    padded = np.zeros((features, tiles * LANES), np.int8)
-    padded[:, :classes] = heavy
-    return np.ascontiguousarray(padded.reshape(features, tiles, LANES).transpose(1, 0, 2))
-
-
-def _untiled(heavy: NDArray[np.int8], classes: int) -> NDArray[np.int8]:
-    tiles, features, _ = heavy.shape
-    flat = heavy.transpose(1, 0, 2).reshape(features, tiles * LANES)
-    return np.ascontiguousarray(flat[:, :classes])
 
 
 def _centroids(X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> sparse.csr_matrix:

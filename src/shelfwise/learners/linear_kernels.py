@@ -1,4 +1,4 @@
-"""Compiled kernels behind `linear`: solve one class at a time, find the rivals of the right one, score rows.
+"""Compiled kernels behind `linear`: solve one class at a time, find the rivals of the right one.
 
 All of them hold no lock and write only what belongs to their own rows or classes, so that threads give the
 same bits in any number. A row is `indices[indptr[i]:indptr[i+1]]` with `values`; every row also has a
@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from shelfwise.features.compiled import compiled, nth_largest
-from shelfwise.learners.lanes import FOUR, LANES, add_four
 
 _LCG = np.int64(6364136223846793005)  # Knuth's MMIX generator: the order of visits needs no better one
 _LCG_STEP = np.int64(1442695040888963407)
@@ -150,77 +149,6 @@ def solve_classes(  # type: ignore[no-untyped-def]
         sizes[c] = _pack(w, smallest, features, weights, used) - used
         used = needed
     return features[:used].copy(), weights[:used].copy(), sizes
-
-
-@compiled
-def lay_out(features, values, sizes, place, posts, classes, weights, scales, heavy):  # type: ignore[no-untyped-def]
-    """Turn weights that lie class after class into weights by feature.
-
-    `place` int32 [features]: which dense row a feature has, -1: none. Written: dense weights into `heavy`
-    int8 [tiles, heavy, 16] with their `scales`, all others into `classes` and `weights`, those
-    of feature f from posts[f] on; `posts` is used up.
-    """
-    for k in range(len(features)):
-        h = place[features[k]]
-        if h >= 0:
-            scales[h] = max(scales[h], abs(values[k]) / np.float32(127))
-    k = 0
-    for c in range(len(sizes)):
-        for _ in range(sizes[c]):
-            h = place[features[k]]
-            if h >= 0:
-                heavy[c // LANES, h, c % LANES] = np.int8(np.rint(values[k] / scales[h]))
-            else:
-                at = posts[features[k]]
-                classes[at] = c
-                weights[at] = values[k]
-                posts[features[k]] = at + 1
-            k += 1
-
-
-@compiled
-def score_rows(indptr, indices, values, posts, classes, weights, heavy_of, heavy, scales, bias, scores):  # type: ignore[no-untyped-def]
-    """Scores float32 [rows, classes] of the rows that `indptr` [rows + 1] names.
-
-    The weights are by feature: classes[posts[f]:posts[f+1]] with `weights`, or dense, heavy[:, heavy_of[f]]
-    times its scale. The dense ones are added for one tile of classes and all rows, then for the next: a tile
-    stays in the caches, where all classes of a feature would have to be fetched anew for each row.
-    """
-    rows, width = scores.shape
-    room = indptr[rows] - indptr[0] + rows * FOUR
-    places = np.zeros(room, np.int32)
-    steps = np.zeros(room, np.float32)
-    ends = np.zeros(rows + 1, np.int64)
-    used = 0
-    for r in range(rows):
-        row = scores[r]
-        for c in range(width):  # (assigning the slice would compile numpy's messages about shapes)
-            row[c] = bias[c]
-        for k in range(indptr[r], indptr[r + 1]):
-            v = values[k]
-            h = heavy_of[indices[k]]
-            if h >= 0:
-                places[used] = h
-                steps[used] = v * scales[h]
-                used += 1
-            else:
-                begin, end = posts[indices[k]], posts[indices[k] + 1]
-                who, how = classes[begin:end], weights[begin:end]
-                for q in range(len(who)):  # (slices and unsigned classes: no check for places from the end)
-                    row[who[q]] += v * how[q]
-        used += -used % FOUR  # filled up by steps of 0
-        ends[r + 1] = used
-    sums = np.empty(LANES, np.float32)
-    for t in range(len(heavy)):
-        tile = heavy[t]
-        first = t * LANES
-        for r in range(rows):
-            for c in range(LANES):
-                sums[c] = 0
-            for k in range(ends[r], ends[r + 1], FOUR):
-                add_four(sums, tile, places, steps, k)
-            for c in range(min(LANES, width - first)):
-                scores[r, first + c] += sums[c]
 
 
 @compiled

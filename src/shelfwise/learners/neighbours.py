@@ -8,11 +8,13 @@ are cut to their strongest features, so that the index stays small and rare word
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from shelfwise.features.compiled import read_only
 from shelfwise.learners import neighbours_kernels as kernels
 
 WIDTH = 48
@@ -27,8 +29,8 @@ class NeighboursLearner:
     ----------
     count: how many neighbours vote.
 
-    After fitting: `posts_` int64 [features + 1], `rows_` int32 and `weights_` float32 (values that float16
-    can hold), the kept rows by feature; `y_` int32 [rows], their classes.
+    After fitting: `posts_` int64 [features + 1], `rows_` int32 and `weights_` float16, the kept rows by
+    feature; `y_` int32 [rows], their classes. Nobody can write to them, and they may lie in a mapped file.
 
     """
 
@@ -38,12 +40,18 @@ class NeighboursLearner:
     def fit(self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> NeighboursLearner:
         """Keep the rows float32 [rows, features] with their classes y [rows]."""
         by_feature = strongest(X).tocsc()
-        self.posts_ = by_feature.indptr.astype(np.int64)
-        self.rows_ = by_feature.indices.astype(np.int32)
-        self.weights_ = by_feature.data.astype(np.float16).astype(np.float32)
-        self.y_ = y.astype(np.int32)
+        self.posts_ = read_only(by_feature.indptr.astype(np.int64))
+        self.rows_ = read_only(by_feature.indices.astype(np.int32))
+        self.weights_ = read_only(by_feature.data.astype(np.float16))
+        self.y_ = read_only(y.astype(np.int32))
         self.classes_ = classes
         return self
+
+    def rows(self) -> sparse.csr_matrix:
+        """The kept rows, float32 [rows, features]."""
+        shape = (len(self.y_), len(self.posts_) - 1)
+        by_feature = (self.weights_.astype(np.float32), self.rows_.copy(), self.posts_.copy())
+        return sparse.csc_matrix(by_feature, shape=shape).tocsr()
 
     def nearest(
         self, X: sparse.csr_matrix, count: int | None = None
@@ -54,8 +62,8 @@ class NeighboursLearner:
         found = np.empty((queries.shape[0], most), np.int32)
         cosine = np.zeros((queries.shape[0], most), np.float32)
         kernels.find_nearest(
-            queries.indptr, queries.indices, queries.data, self.posts_, self.rows_, self.weights_,
-            len(self.y_), most, found, cosine,
+            queries.indptr, queries.indices, queries.data, self.posts_, self.rows_,
+            self.weights_.view(np.uint16), half_precision(), len(self.y_), most, found, cosine,
         )  # fmt: skip
         return found, cosine
 
@@ -69,16 +77,22 @@ class NeighboursLearner:
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The learned state as named arrays."""
         sizes = np.diff(self.posts_).astype(np.int32)
-        return {"sizes": sizes, "rows": self.rows_, "weights": self.weights_.astype(np.float16), "y": self.y_}
+        return {"sizes": sizes, "rows": self.rows_, "weights": self.weights_, "y": self.y_}
 
     def restore(self, tensors: Mapping[str, NDArray[np.generic]], classes: int) -> NeighboursLearner:
-        """Take the state that `tensors` gave."""
-        self.posts_ = np.concatenate([[0], np.cumsum(tensors["sizes"], dtype=np.int64)])
-        self.rows_ = tensors["rows"].astype(np.int32)
-        self.weights_ = tensors["weights"].astype(np.float32)
-        self.y_ = tensors["y"].astype(np.int32)
+        """Take the state that `tensors` gave; large arrays are not copied."""
+        self.posts_ = read_only(np.concatenate([[0], np.cumsum(tensors["sizes"], dtype=np.int64)]))
+        self.rows_ = read_only(tensors["rows"].astype(np.int32, copy=False))
+        self.weights_ = read_only(tensors["weights"].astype(np.float16, copy=False))
+        self.y_ = read_only(tensors["y"].astype(np.int32, copy=False))
         self.classes_ = classes
         return self
+
+
+@cache
+def half_precision() -> NDArray[np.float32]:
+    """What each of the 65,536 patterns of a float16 is worth: kernels look it up, numba knows no float16."""
+    return read_only(np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32))
 
 
 def strongest(X: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -52,10 +52,11 @@ def cut_rows(indptr, indices, values, width, features, kept, sizes):  # type: ig
 
 
 @compiled
-def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nearest, similarity):  # type: ignore[no-untyped-def]
+def find_nearest(indptr, indices, values, posts, rows, weights, worth, total, most, nearest, similarity):  # type: ignore[no-untyped-def]
     """For each query row the kept rows with the largest dot product, best first, ties by lower row number.
 
-    The kept rows are by feature: rows[posts[f]:posts[f+1]] with `weights`; `total` of them. Written: nearest
+    The kept rows are by feature: rows[posts[f]:posts[f+1]] with `weights` uint16, patterns of float16, and
+    `worth` float32 [65536] says what each is; `total` of them. Written: nearest
     int32 [queries, most] (-1: fewer share a feature), similarity float32 [queries, most].
     """
     sums = np.zeros(total, np.float32)
@@ -66,7 +67,7 @@ def find_nearest(indptr, indices, values, posts, rows, weights, total, most, nea
             v = values[k]
             for p in range(posts[indices[k]], posts[indices[k] + 1]):
                 row = rows[p]
-                product = v * weights[p]
+                product = v * worth[weights[p]]
                 if product <= 0:  # a silent field or an underflow: a sum of 0 would be touched over and over
                     continue
                 if sums[row] == 0:

@@ -18,6 +18,7 @@ from scipy import sparse
 from shelfwise.errors import ModelError
 from shelfwise.features.text import TextFeatures
 from shelfwise.learners.active_set import Support
+from shelfwise.learners.kept_weights import sound as sound_weights
 from shelfwise.learners.linear import LinearLearner
 from shelfwise.learners.neighbours import NeighboursLearner
 from shelfwise.recipe import Recipe
@@ -166,16 +167,7 @@ def _check_arrays(tensors: Mapping[str, NDArray[np.generic]], bits: int) -> None
     for name in LINEAR:
         if state := _below(tensors, f"linear.{name}."):
             targets = int(departments.max()) + 1 if name == "departments" else len(departments)
-            heavy = state["heavy_features"]
-            sound = (
-                sound
-                and _adds_up(state["sizes"], features[_BLOCK_OF[name]], state["classes"], state["weights"])
-                and _within(state["classes"], targets)
-                and _within(heavy, features[_BLOCK_OF[name]])
-                and state["heavy"].shape == (len(heavy), targets)
-                and state["scales"].shape == (len(heavy),)
-                and state["bias"].shape == (targets,)
-            )
+            sound = sound and sound_weights(state, features[_BLOCK_OF[name]], targets)
     state = _below(tensors, "neighbours.")
     sound = (
         sound
