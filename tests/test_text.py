@@ -128,3 +128,18 @@ def test_deep_nesting_is_text_not_a_crash():
     deep = "[" * 100_000
     assert read_nested(deep) is None
     assert unfold(pl.Series([deep])).len() == 1
+
+
+def test_what_is_not_searched_for_is_what_folding_leaves_as_it_is():
+    """Every character but surrogates, and every pair of a few."""
+    import unicodedata
+
+    from shelfwise.catalogue import text
+
+    every = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
+    few = "a \t\n\u00a0\u200b\u3000é\u02ff\u0301\u1100\u1161"
+    values = pl.Series([*every, *(a + b for a in few for b in few)])
+    folded = values.str.replace_all(text._BLANK, " ") != values
+    assert (folded == values.str.contains(text._ODD)).all()
+    composed = pl.Series([unicodedata.normalize("NFC", value) != value for value in values])
+    assert not (composed & ~values.str.contains(text._MAY_CHANGE)).any()

@@ -32,6 +32,12 @@ _BLANK = (
 )
 """White space, C0 and C1 controls, zero-width characters, direction and variation marks, byte-order marks."""
 
+_ODD = rf"[{_BLANK[:-1]}--\x20]|\x20\x20"
+"""What folding would change: a blank that is no space, or two of them."""
+
+_MAY_CHANGE = r"[^\x00-\u02ff]"
+"""Below U+0300, where the combining marks begin, every text is in normal form C."""
+
 _TAGS = (
     "a|abbr|address|article|aside|b|big|blockquote|body|br|button|caption|center|cite|code|col|colgroup|dd|del|"
     "details|dfn|div|dl|dt|em|figcaption|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|"
@@ -86,9 +92,15 @@ def strip_html(series: pl.Series, cap: int = CAP) -> pl.Series:
 
 def _fold(text: pl.Series) -> pl.Series:
     """Fold white space, normalise to NFC, and defuse a script tag that is left (``<script`` without end)."""
-    text = text.str.replace_all(_BLANK, " ").str.strip_chars(" ")
-    if (text.str.len_bytes() != text.str.len_chars()).any():
-        text = text.str.normalize("NFC")
+    odd = text.str.contains(_ODD).fill_null(False)
+    if odd.any():  # few texts have more to fold than a search finds in a fifth of the time
+        places = odd.arg_true()
+        text = text.scatter(places, text.gather(places).str.replace_all(_BLANK, " "))
+    text = text.str.strip_chars(" ")
+    composed = text.str.contains(_MAY_CHANGE).fill_null(False)
+    if composed.any():
+        places = composed.arg_true()
+        text = text.scatter(places, text.gather(places).str.normalize("NFC"))
     if text.str.contains("<", literal=True).any():
         text = text.str.replace_all(r"(?i)<(/?script)", "< $1")
     return text

@@ -159,7 +159,7 @@ def weigh(hashes, counts, sizes, words, features, idf, weights, indices, values,
         for f in range(fields):
             begin = used
             square = np.float32(0)
-            count = 0
+            count = np.int64(0)
             for k in range(read, read + sizes[r * fields + f]):  # (no branch: half of the guesses would fail)
                 h = hashes[k]
                 word, place = words[h >> np.uint32(5)], np.uint64(h & np.uint32(31))

@@ -19,8 +19,9 @@ from numba.core import config as _config
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-cgutils: Any = _cgutils  # of both numba tells no types
-config: Any = _config
+Own = Any  # types that numba and llvmlite do not tell
+cgutils: Own = _cgutils
+config: Own = _config
 
 LANES = 64
 """Classes of a tile."""
@@ -55,18 +56,12 @@ def has_byte_products() -> bool:
     return all(features.get(name, False) for name in ("avx512f", "avx512bw", "avx512vnni"))
 
 
-def _add_up(by_bytes: bool) -> Any:  # noqa: ANN401 - numba's own
+def _add_up(by_bytes: bool) -> Own:
     """Make the intrinsic; `by_bytes`: with AVX-512 VNNI."""
 
-    def add_up_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202
-        context,
-        sums,
-        tile,
-        places,
-        steps,
-        first,
-        last,  # noqa: ANN001
-    ):
+    def add_up_kernel(
+        context: Own, sums: Own, tile: Own, places: Own, steps: Own, first: Own, last: Own
+    ) -> Own:
         """Write to `sums` int32 [64] the sums of step x row of the tile for the places from first to last.
 
         tile uint8 [rows, 64], weights plus 128; places int32; steps int8, two a place (`split_steps`); first
@@ -74,7 +69,7 @@ def _add_up(by_bytes: bool) -> Any:  # noqa: ANN401 - numba's own
         """
         signature = types.void(sums, tile, places, steps, first, last)
 
-        def generate(target: Any, build: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401
+        def generate(target: Own, build: Own, signature: Own, values: Own) -> Own:
             arrays = [
                 target.make_array(kind)(target, build, value).data
                 for kind, value in zip(signature.args[:4], values[:4], strict=True)
@@ -92,7 +87,7 @@ def _add_up(by_bytes: bool) -> Any:  # noqa: ANN401 - numba's own
     return intrinsic(add_up_kernel)
 
 
-def _by_bytes(build: Any, to: Any, read: Any, ends: Any) -> None:  # noqa: ANN401 - llvmlite's own
+def _by_bytes(build: Own, to: Own, read: Own, ends: Own) -> None:
     """Four rows of the tile at a time, their bytes shuffled so that those of a class lie side by side."""
     upper = [cgutils.alloca_once_value(build, ir.Constant(_INTS, None)) for _ in range(_PARTS)]
     lower = [cgutils.alloca_once_value(build, ir.Constant(_INTS, None)) for _ in range(_PARTS)]
@@ -129,7 +124,7 @@ def _by_bytes(build: Any, to: Any, read: Any, ends: Any) -> None:  # noqa: ANN40
         build.store(build.shuffle_vector(*halves, _numbers(range(16))), place, align=4)
 
 
-def _by_numbers(build: Any, to: Any, read: Any, ends: Any) -> None:  # noqa: ANN401 - llvmlite's own
+def _by_numbers(build: Own, to: Own, read: Own, ends: Own) -> None:
     """One row of the tile at a time, its bytes widened to numbers of 32 bits."""
     totals = [cgutils.alloca_once_value(build, ir.Constant(_INTS, None)) for _ in range(_PARTS)]
     tile, places, steps = read
@@ -151,7 +146,7 @@ def _by_numbers(build: Any, to: Any, read: Any, ends: Any) -> None:  # noqa: ANN
         build.store(build.load(total), build.bitcast(place, _INTS.as_pointer()), align=4)
 
 
-def _row(build: Any, tile: Any, places: Any, at: Any, number: int, kind: Any, first: int) -> Any:  # noqa: ANN401
+def _row(build: Own, tile: Own, places: Own, at: Own, number: int, kind: Own, first: int) -> Own:
     """Bytes of the row of the tile that the place `number` after `at` names, from byte `first` on."""
     place = build.load(build.gep(places, [build.add(at, ir.Constant(_LONG, number))]))
     begin = build.add(
@@ -160,13 +155,13 @@ def _row(build: Any, tile: Any, places: Any, at: Any, number: int, kind: Any, fi
     return build.load(build.bitcast(build.gep(tile, [begin]), kind.as_pointer()), align=1)
 
 
-def _splat(build: Any, value: Any) -> Any:  # noqa: ANN401 - llvmlite's own
+def _splat(build: Own, value: Own) -> Own:
     none = ir.Constant(_INTS, ir.Undefined)
     one = build.insert_element(none, value, ir.Constant(_INT, 0))
     return build.shuffle_vector(one, none, ir.Constant(_INTS, None))
 
 
-def _turns(upper: int, size: int) -> Any:  # noqa: ANN401 - llvmlite's own
+def _turns(upper: int, size: int) -> Own:
     """Which elements of `size` bytes of two vectors follow in turns, lower or upper half of each 16 bytes."""
     across = 16 // size
     every = LANES // size
@@ -174,16 +169,16 @@ def _turns(upper: int, size: int) -> Any:  # noqa: ANN401 - llvmlite's own
     return _numbers([which for s in starts for i in range(s, s + across // 2) for which in (i, every + i)])
 
 
-def _numbers(values: Any) -> Any:  # noqa: ANN401 - llvmlite's own
+def _numbers(values: Own) -> Own:
     values = list(values)
     return ir.Constant(ir.VectorType(_INT, len(values)), values)
 
 
-def _fetch_kernel(context: Any, array: Any, begin: Any, end: Any) -> Any:  # noqa: ANN401 - numba's own
+def _fetch_kernel(context: Own, array: Own, begin: Own, end: Own) -> Own:
     """Ask for the elements of an array from begin to end, which are needed soon; waits for nothing."""
     signature = types.void(array, begin, end)
 
-    def generate(target: Any, build: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401 - llvmlite's own
+    def generate(target: Own, build: Own, signature: Own, values: Own) -> Own:
         content = target.make_array(signature.args[0])(target, build, values[0]).data
         first, last = (
             build.ptrtoint(build.gep(content, [target.cast(build, value, kind, types.int64)]), _LONG)
@@ -202,6 +197,6 @@ def _fetch_kernel(context: Any, array: Any, begin: Any, end: Any) -> Any:  # noq
     return signature, generate
 
 
-fetch: Any = intrinsic(_fetch_kernel)
-add_up_plainly: Any = _add_up(False)
-add_up: Any = _add_up(True) if has_byte_products() else add_up_plainly
+fetch: Own = intrinsic(_fetch_kernel)
+add_up_plainly: Own = _add_up(False)
+add_up: Own = _add_up(True) if has_byte_products() else add_up_plainly
