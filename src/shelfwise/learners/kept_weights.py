@@ -220,7 +220,7 @@ def _tiled(heavy: NDArray[np.int8]) -> NDArray[np.uint8]:
 def _scales(learned: ClassWeights) -> NDArray[np.float32]:
     """What one unit of each feature's weights is worth, float32 [features]; 0: it has none."""
     largest = np.zeros(learned.width, np.float32)
-    np.maximum.at(largest, learned.features, np.abs(learned.weights))
+    kernels.find_largest(learned.features, learned.weights, largest)
     return _rounded_scales(largest / np.float32(_LARGEST))
 
 

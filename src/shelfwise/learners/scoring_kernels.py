@@ -19,6 +19,13 @@ _TOGETHER = np.float32(16_000_000)
 
 
 @compiled
+def find_largest(features, values, largest):  # type: ignore[no-untyped-def]
+    """Raise `largest` float32 [features] to the size of the largest value of each feature."""
+    for k in range(len(features)):
+        largest[features[k]] = max(largest[features[k]], abs(values[k]))
+
+
+@compiled
 def lay_out(features, values, sizes, place, posts, scales, classes, weights, tiles):  # type: ignore[no-untyped-def]
     """Turn weights that lie class after class into weights by feature, in units of the feature's scale.
 
