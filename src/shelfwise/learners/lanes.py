@@ -94,9 +94,9 @@ def _by_bytes(build: Own, to: Own, read: Own, ends: Own) -> None:
     dot = cgutils.get_or_insert_function(
         build.module, ir.FunctionType(_INTS, [_INTS] * 3), "llvm.x86.avx512.vpdpbusd.512"
     )
-    tile, places, steps = read
+    steps = read[2]
     with cgutils.for_range_slice(build, *ends, ir.Constant(_LONG, FOUR), _LONG) as (at, _):
-        a, b, c, d = (_row(build, tile, places, at, number, _BYTES, 0) for number in range(FOUR))
+        a, b, c, d = (_row(build, read, _after(build, at, number), _BYTES) for number in range(FOUR))
         classes = []
         for half in (0, 1):
             pairs = [
@@ -127,7 +127,7 @@ def _by_bytes(build: Own, to: Own, read: Own, ends: Own) -> None:
 def _by_numbers(build: Own, to: Own, read: Own, ends: Own) -> None:
     """One row of the tile at a time, its bytes widened to numbers of 32 bits."""
     totals = [cgutils.alloca_once_value(build, ir.Constant(_INTS, None)) for _ in range(_PARTS)]
-    tile, places, steps = read
+    steps = read[2]
     few = ir.VectorType(_BYTE, 16)
     with cgutils.for_range_slice(build, *ends, ir.Constant(_LONG, FOUR), _LONG) as (at, _):
         begin = build.shl(at, ir.Constant(_LONG, 1))
@@ -139,20 +139,23 @@ def _by_numbers(build: Own, to: Own, read: Own, ends: Own) -> None:
             step = build.add(build.shl(halves[0], ir.Constant(_INT, _LOW)), halves[1])
             every = _splat(build, step)
             for part, total in enumerate(totals):
-                weights = build.zext(_row(build, tile, places, at, number, few, 16 * part), _INTS)
+                weights = build.zext(_row(build, read, _after(build, at, number), few, 16 * part), _INTS)
                 build.store(build.add(build.load(total), build.mul(weights, every)), total)
     for part, total in enumerate(totals):
         place = build.gep(to, [ir.Constant(_LONG, 16 * part)])
         build.store(build.load(total), build.bitcast(place, _INTS.as_pointer()), align=4)
 
 
-def _row(build: Own, tile: Own, places: Own, at: Own, number: int, kind: Own, first: int) -> Own:
-    """Bytes of the row of the tile that the place `number` after `at` names, from byte `first` on."""
-    place = build.load(build.gep(places, [build.add(at, ir.Constant(_LONG, number))]))
-    begin = build.add(
-        build.mul(build.sext(place, _LONG), ir.Constant(_LONG, LANES)), ir.Constant(_LONG, first)
-    )
+def _row(build: Own, read: Own, at: Own, kind: Own, first: int = 0) -> Own:
+    """Bytes of the row of the tile that the place `at` names, from byte `first` on, as a vector."""
+    tile, places, _ = read
+    place = build.sext(build.load(build.gep(places, [at])), _LONG)
+    begin = build.add(build.mul(place, ir.Constant(_LONG, LANES)), ir.Constant(_LONG, first))
     return build.load(build.bitcast(build.gep(tile, [begin]), kind.as_pointer()), align=1)
+
+
+def _after(build: Own, at: Own, number: int) -> Own:
+    return build.add(at, ir.Constant(_LONG, number))
 
 
 def _splat(build: Own, value: Own) -> Own:
