@@ -1,18 +1,20 @@
 """Fetching pictures: how fast, beside img2dataset; killed at random; hostile pictures; memory for many links.
 
-    python benchmarks/images.py [--pictures 10000] [--kills 50] [--hostile 10000] [--links 10000000]
-                                [--peer PYTHON]
+    python benchmarks/images.py [--pictures 10000] [--kills 50] [--hostile 10000] [--addresses 10000000]
+                                [--peer PYTHON] [--only speed,kills,hostile,links]
 
 The server is the one of the tests (tests/chaos_shop): 256 pixels, 20 % of the addresses dead in twelve ways,
 among them silence, bodies without end and redirects in circles. Both downloaders get the same list, the same
 limit of 5 s of silence and one try; img2dataset runs from an environment of its own (--peer: its Python; left
 out without it), with two processes of 64 threads. Every run is a process of its own, timed from start to end.
+Parts that are not asked for keep the result of the run before; each says when it was measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
 import resource
 import shutil
@@ -38,6 +40,8 @@ from shelfwise.images.outcome import INDEX
 from shelfwise.images.store import STATE
 
 SILENCE = 5
+SMALL = 300  # addresses of the runs that are killed
+MARKS = (1_000_000, 3_000_000)  # addresses whose books are measured on the way to all of them
 
 
 def main() -> None:
@@ -48,26 +52,19 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--hostile", type=int, default=10_000)
-    parser.add_argument("--links", type=int, default=10_000_000)
+    parser.add_argument("--addresses", type=int, default=10_000_000)
+    parser.add_argument("--only", default="speed,kills,hostile,links")
     parser.add_argument("--peer", help="Python of an environment with img2dataset")
     chosen = parser.parse_args()
-    found: dict[str, Any] = {"pictures": chosen.pictures}
-    with tempfile.TemporaryDirectory() as place:
-        box = Path(place)
-        settings = PictureSettings(pictures=chosen.pictures, faults=0.0)
-        with running(settings) as shop:
-            table = catalogue(shop.truth(), box / "products.parquet")
-            found["speed"] = speed(shop, box, chosen.peer)
-            if chosen.kills:
-                found["kills"] = kills(box, table, chosen.kills)
-        if chosen.hostile:
-            found["hostile"] = fetch_hostile(box, chosen.hostile)
-        if chosen.links:
-            found["links"] = many_links(box, chosen.links)
-    results = {"where": record.circumstances("aiohttp", "uvloop"), **found}
-    text = report(results)
+    results = record.stored("images").get("parts", {})
+    for part in chosen.only.split(","):
+        busy = round(os.getloadavg()[0], 1)
+        with tempfile.TemporaryDirectory() as place:
+            found = MEASURED[part](Path(place), chosen)
+        results[part] = {**found, "load_before": busy, "where": record.circumstances("aiohttp", "uvloop")}
+        text = report(results)
+        record.store("images", {"parts": results}, text)
     print(text)
-    record.store("images", results, text)
 
 
 def catalogue(truth: pl.DataFrame, path: Path) -> Path:
@@ -113,9 +110,16 @@ def timed(command: list[str]) -> dict[str, float]:
     return {"seconds": round(seconds, 1), "processor": round(processor, 1)}
 
 
-def speed(shop: Any, box: Path, peer: str | None) -> dict[str, Any]:
+def speed(box: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """Both downloaders on the same list, one after the other."""
-    table, truth, found = box / "products.parquet", shop.truth(), {}
+    with running(PictureSettings(pictures=chosen.pictures, faults=0.0)) as shop:
+        table = catalogue(shop.truth(), box / "products.parquet")
+        return {"pictures": chosen.pictures, "runs": both(shop.truth(), table, box, chosen.peer)}
+
+
+def both(truth: pl.DataFrame, table: Path, box: Path, peer: str | None) -> dict[str, dict[str, Any]]:
+    """Ours, and theirs where it is there."""
+    found: dict[str, dict[str, Any]] = {}
     out = box / "ours"
     found["shelfwise"] = timed(ours(table, out))
     index = pl.read_parquet(out / INDEX).join(truth.rename({"sha256": "meant"}), on="url")
@@ -151,37 +155,46 @@ def contents(folder: Path) -> str:
     return every.hexdigest()
 
 
-def kills(box: Path, table: Path, count: int) -> dict[str, Any]:
+def kills(box: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """Kill runs at random moments, then let one end: the bytes of the run that was left alone."""
-    small, whole, out = box / "small.parquet", box / "whole", box / "killed"
-    pl.read_parquet(table).head(2000).write_parquet(small)
-    started = time.perf_counter()
-    subprocess.run(ours(small, whole), check=True, capture_output=True)
-    length, chance, done = time.perf_counter() - started, random.Random(0), 0
-    outside = {path.name for path in box.iterdir()} | {out.name}
-    for round_ in range(count):
-        if round_ % 3 == 0:  # what was fetched before leaves nothing to kill
-            shutil.rmtree(out, ignore_errors=True)
-        process = subprocess.Popen(ours(small, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(chance.uniform(0.3, 0.8 * length))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            done += 1
-        if round_ % 3 == 2 or round_ == count - 1:
-            subprocess.run(ours(small, out), check=True, capture_output=True)
-            if contents(out) != contents(whole):
-                raise SystemExit(f"after {done} kills the files differ")
+    whole, out, killed, ends = box / "whole", box / "killed", 0, 0
+    with running(PictureSettings(pictures=SMALL, faults=0.0, hang=5.0, endless=16)) as shop:
+        table = catalogue(shop.truth(), box / "small.parquet")
+        started = time.perf_counter()
+        subprocess.run(ours(table, whole), check=True, capture_output=True)
+        length, chance = time.perf_counter() - started, random.Random(0)
+        outside = {path.name for path in box.iterdir()} | {out.name}
+        while killed < chosen.kills:
+            process = subprocess.Popen(ours(table, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                process.wait(chance.uniform(0.3, 0.8 * length))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                killed += 1
+                check_whole(out)
+            if process.returncode == 0 or killed % 3 == 0:  # what was fetched leaves nothing to kill
+                subprocess.run(ours(table, out), check=True, capture_output=True)
+                ends += 1
+                if contents(out) != contents(whole):
+                    raise SystemExit(f"after {killed} kills the files differ")
+                shutil.rmtree(out)
     strange = {path.name for path in box.iterdir()} - outside
     if strange:
         raise SystemExit(f"files outside of the folder: {strange}")
-    return {"rounds": count, "killed": done, "same": True}
+    return {"pictures": SMALL, "killed": killed, "ends": ends, "same": True}
 
 
-def fetch_hostile(box: Path, count: int) -> dict[str, Any]:
-    """Serve hostile pictures: codes, seconds and the most memory that the process had."""
-    data = [one[-1] if isinstance(one, tuple) else one for one in hostile(count)]
+def check_whole(folder: Path) -> None:
+    """No picture is there by half: its name is the digest of its bytes."""
+    for path in (folder / "pictures").rglob("*"):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
+            raise SystemExit(f"half a file: {path}")
+
+
+def fetch_hostile(box: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Serve hostile pictures: codes, seconds and the most memory that the processes had."""
+    data = [one[-1] if isinstance(one, tuple) else one for one in hostile(chosen.hostile)]
 
     def answer(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         return 200, {"Content-Type": "image/jpeg"}, data[int(path.strip("/"))]
@@ -193,21 +206,23 @@ def fetch_hostile(box: Path, count: int) -> dict[str, Any]:
         command = [sys.executable, __file__, "--measure-peak"]
         found = timed([*command, *ours(table, box / "hostile")[3:]])
     index = pl.read_parquet(box / "hostile" / INDEX)
-    peak = int((box / "hostile.parquet.peak").read_text())
+    asking, decoding = map(int, (box / "hostile.parquet.peak").read_text().split())
     codes = dict(index["code"].fill_null("stored").value_counts(sort=True).iter_rows())
-    return {**found, "count": len(data), "codes": codes, "peak_mb": peak // 1024}
+    return {**found, "count": len(data), "codes": codes, "peak_mb": asking, "decoder_mb": decoding}
 
 
 def measure_peak() -> None:
-    """Run the command line that follows in this process, and write down the most memory it had (in KB)."""
+    """Run the command line that follows in this process; write down the most MB it and its decoders had."""
     from shelfwise.cli import main as command
 
     words = sys.argv[2:]
     try:
         command(words, standalone_mode=False)
     finally:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        Path(f"{words[1]}.peak").write_text(str(peak))
+        peaks = [
+            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
+        Path(f"{words[1]}.peak").write_text(" ".join(str(peak // 1024) for peak in peaks))
 
 
 SIMULATION = """
@@ -227,69 +242,95 @@ async def ask(link):
         return lanes.Told(Result(link.id, FAILED, "status_404", 404))
     sha = f"{link.id:064x}"
     return lanes.Told(Result(link.id, STORED, http=200, sha=sha, form="JPEG", width=256, height=256, bytes=9))
-started = time.perf_counter()
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+began, empty = time.process_time(), peak()
 with Ledger(folder / "ledger.sqlite") as ledger:
     for start in range(0, count, 20000):
         ledger.want(wants(start, min(count, start + 20000)))
-    registered = time.perf_counter()
+    registered = time.process_time()
     asyncio.run(lanes.Lanes(ledger, ask, lanes.LaneOptions(rate=1e9)).run())
-    asked = time.perf_counter()
+    asked, at = time.process_time(), peak()
     outcome.write_outcome(folder, ledger, wanted.Counts(rows=count), False)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+ended = time.process_time()
 disk = sum(path.stat().st_size for path in folder.iterdir()) // 2**20
-print(round(registered - started), round(asked - registered), round(time.perf_counter() - asked), peak, disk)
+print(round(registered - began), round(asked - registered), round(ended - asked), empty, at, peak(), disk)
 """
 
 
-def many_links(box: Path, count: int) -> dict[str, Any]:
-    """Books about very many addresses whose hosts answer at once: seconds, memory, disk."""
-    done = subprocess.run(
-        [sys.executable, "-c", SIMULATION, str(count), str(box / "many")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    names = ("registered", "asked", "written", "peak_mb", "disk_mb")
-    return {"count": count, **dict(zip(names, map(int, done.stdout.split()), strict=True))}
+def many_links(box: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Books about very many addresses whose hosts answer at once: processor seconds, memory, disk."""
+    names = ("registered", "asked", "written", "empty_mb", "asked_mb", "peak_mb", "disk_mb")
+    marks = [mark for mark in MARKS if mark < chosen.addresses] + [chosen.addresses]
+    found = []
+    for count in marks:
+        done = subprocess.run(
+            [sys.executable, "-c", SIMULATION, str(count), str(box / str(count))],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        found.append({"count": count, **dict(zip(names, map(int, done.stdout.split()), strict=True))})
+        shutil.rmtree(box / str(count))
+    return {"marks": found}
+
+
+MEASURED = {"speed": speed, "kills": kills, "hostile": fetch_hostile, "links": many_links}
 
 
 def report(results: dict[str, Any]) -> str:
     """All of it, in words."""
-    rows = [
-        (name, f"{one['per_second']:,}", f"{one['seconds']:,}", f"{one['processor']:,}", f"{one['stored']:,}",
-         f"{one['right']:,}")
-        for name, one in results["speed"].items()
-    ]  # fmt: skip
-    head = ("", "addresses a second", "seconds", "processor seconds", "stored", "that should be")
-    meant = results["speed"]["shelfwise"]["meant"]
-    lines = [
-        f"{results['pictures']:,} addresses of a server on the same machine, 256 pixels, 20 % dead in twelve "
-        f"ways; {meant:,} have a picture that may be fetched:", "", record.table(head, rows), "",
-    ]  # fmt: skip
-    if wrong := results["speed"].get("img2dataset", {}).get("wrong"):
-        listed = ", ".join(f"{count:,} {fate}" for fate, count in sorted(wrong.items()))
-        lines.append(f"What img2dataset stored and should not have: {listed}.")
+    lines: list[str] = []
+    if "speed" in results:
+        lines += told_speed(results["speed"])
     if "kills" in results:
+        one = results["kills"]
         lines.append(
-            f"{results['kills']['killed']} runs killed at random: the same bytes in the end, nothing outside."
+            f"{one['killed']} runs over {one['pictures']} addresses killed at random moments, and "
+            f"{one['ends']} that went on to the end: each time the same bytes, no half file, nothing outside "
+            "of the folder."
         )
     if "hostile" in results:
         one = results["hostile"]
         codes = ", ".join(f"{name} {number:,}" for name, number in one["codes"].items())
         lines.append(
-            f"{one['count']:,} hostile pictures: {one['seconds']} s, at most {one['peak_mb']:,} MB in the "
-            f"process that asks; {codes}."
+            f"\n{one['count']:,} hostile pictures: {one['seconds']} s ({one['processor']} s of processor), "
+            f"at most {one['peak_mb']:,} MB in the process that asks and {one['decoder_mb']:,} MB in one "
+            f"that decodes; {codes}."
         )
     if "links" in results:
-        one = results["links"]
-        lines.append(
-            f"{one['count']:,} addresses that answer at once: {one['peak_mb']:,} MB of memory, "
-            f"{one['disk_mb']:,} MB of disk; {one['registered']:,} s to register, {one['asked']:,} s of "
-            f"books, {one['written']:,} s for the index."
-        )
-    return "\n".join([*lines, "", record.in_words(results["where"])])
+        head = ("addresses that answer at once", "MB at most", "of it while asking", "MB of disk",
+                "processor seconds to register", "to ask", "to write the index")  # fmt: skip
+        names = ("peak_mb", "asked_mb", "disk_mb", "registered", "asked", "written")
+        rows = [
+            (f"{at['count']:,}", *(f"{at[name]:,}" for name in names)) for at in results["links"]["marks"]
+        ]
+        lines += ["", record.table(head, rows)]
+    times = [
+        f"{name} {one['where']['when']} (load {one['load_before']} before, {one['where']['stolen']} % stolen)"
+        for name, one in results.items()
+    ]
+    newest = max((one["where"] for one in results.values()), key=lambda where: where["when"])
+    return "\n".join([*lines, "", f"Measured: {'; '.join(times)}.", "", record.in_words(newest)])
+
+
+def told_speed(part: dict[str, Any]) -> list[str]:
+    """Both downloaders, as a table and in words."""
+    rows = [
+        (name, f"{one['per_second']:,}", f"{part['pictures'] / one['processor']:,.0f}", f"{one['seconds']:,}",
+         f"{one['processor']:,}", f"{one['stored']:,}", f"{one['right']:,}")
+        for name, one in part["runs"].items()
+    ]  # fmt: skip
+    head = ("", "addresses a second", "a processor second", "seconds", "processor seconds", "stored",
+            "that should be")  # fmt: skip
+    meant = part["runs"]["shelfwise"]["meant"]
+    lines = [
+        f"{part['pictures']:,} addresses of a server on the same machine, 256 pixels, 20 % dead in twelve "
+        f"ways; {meant:,} have a picture that may be fetched:", "", record.table(head, rows), "",
+    ]  # fmt: skip
+    if wrong := part["runs"].get("img2dataset", {}).get("wrong"):
+        listed = ", ".join(f"{count:,} {fate}" for fate, count in sorted(wrong.items()))
+        lines.append(f"What img2dataset stored and should not have: {listed}.")
+    return lines
 
 
 if __name__ == "__main__":

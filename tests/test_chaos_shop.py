@@ -574,3 +574,17 @@ def test_truth_is_a_parquet_file(served):
     data = served.ask("/truth.parquet")
 
     assert pl.read_parquet(io.BytesIO(data)).height > 250
+
+
+def test_pages_with_furniture_are_heavy_packed_and_say_the_same(known):
+    heavy = Shop(ShopSettings(products=600, faults=0.0, furniture=True), ADDRESS)
+    for row in known.filter(pl.col("form") == "json-ld", charset="utf-8").head(5).iter_rows(named=True):
+        status, headers, body = get(heavy, row["url"])
+        page = gzip.decompress(body)
+        tree = LexborHTMLParser(page.decode())
+
+        assert (status, headers["Content-Encoding"]) == (200, "gzip")
+        assert len(page) > 80_000
+        assert len(tree.css("*")) > 1_000
+        assert len(tree.css("a[href]")) > 200
+        assert tree.css_first("h1").text() == row["title"]

@@ -160,3 +160,47 @@ def test_a_host_that_asked_to_wait_is_remembered(tmp_path):
 
     assert again.held() == {"a.example": until}
     again.close()
+
+
+def test_addresses_of_a_change_that_failed_are_added_again(frontier):
+    def fail():
+        with frontier.transaction():
+            frontier.add([New(f"{HOST}/p/1"), New(f"{HOST}/p/1")])  # seen twice, so it is remembered
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    assert frontier.is_empty()
+    assert frontier.add([New(f"{HOST}/p/1")]) == 1
+    assert frontier.claim(everyone).url == f"{HOST}/p/1"
+
+
+def test_nothing_that_is_asked_for_each_page_looks_at_all_pages(frontier):
+    frontier.add([New(f"{HOST}/p/{number}") for number in range(50)])
+    asked = []
+    frontier._db.set_trace_callback(asked.append)
+    row = frontier.claim(everyone)
+    frontier.unfinished()
+    frontier.next_due()
+    frontier.add([New(f"{HOST}/c/x")], row)
+    frontier.finish(row, End("done", fruitful=True))
+    frontier._db.set_trace_callback(None)
+    plans = [
+        plan[3]
+        for query in asked
+        if query.startswith(("SELECT", "UPDATE", "INSERT"))
+        for plan in frontier._db.execute(f"EXPLAIN QUERY PLAN {query}")
+    ]
+
+    assert plans
+    assert not [plan for plan in plans if plan.startswith("SCAN pages") and "INDEX" not in plan]
+
+
+def test_what_is_remembered_of_addresses_is_bounded(frontier, monkeypatch):
+    monkeypatch.setattr("shelfwise.collect.frontier.KNOWN", 3)
+    links = [New(f"{HOST}/p/{number}") for number in range(10)]
+
+    assert frontier.add(links) == 10
+    assert frontier.add(links) == frontier.add(links) == 0
+    assert len(frontier._known) <= 3

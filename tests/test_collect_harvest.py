@@ -2,9 +2,11 @@
 
 import pytest
 
+from shelfwise.collect import extract
 from shelfwise.collect.harvest import Harvest, harvest, identity, in_vain, wants_browser
-from shelfwise.collect.links import Sight
+from shelfwise.collect.links import Sight, look
 from shelfwise.collect.web import Answer
+from shop_pages import shop_pages
 
 URL = "https://a.example/p/lamp-1"
 LD = (
@@ -78,3 +80,13 @@ def test_a_browser_is_for_pages_that_a_script_has_to_fill():
     assert not wants_browser(Harvest({"title": "x"}, None, hollow))
     assert in_vain({"tried": 5, "helped": 0})
     assert not in_vain({"tried": 50, "helped": 1})
+
+
+@pytest.mark.parametrize("shop_page", shop_pages("seen")[:6], ids=lambda one: one.name)
+def test_reading_links_first_changes_nothing_of_the_product(shop_page):
+    answer = Answer(200, (("Content-Type", "text/html"),), shop_page.html)
+    found = harvest(answer, shop_page.url, None)
+    row = extract(shop_page.html, shop_page.url)
+
+    assert found.sight == look(shop_page.html, shop_page.url, {})
+    assert {**found.row, "url": row["url"]} == row

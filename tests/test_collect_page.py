@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shelfwise.collect.page import figures_of, parse, small, text_of
+import pytest
+
+from shelfwise.collect.page import figures_of, page_of, parse, small, text_of, tree_of
 
 URL = "https://shop.example/de/p/1?x=1"
 
@@ -46,3 +48,35 @@ def test_meta_tags_and_empty_pages():
     assert parse(b"", URL).title_tag == ""
     assert small(found.body, 500)
     assert not small(page("<p></p>" * 9).body, 3)
+
+
+@pytest.mark.parametrize("tag", ["p", "span", "sup", "td"])
+@pytest.mark.parametrize("longest", [0, 3, 4, 5, 100])
+def test_an_element_alone_shows_what_it_does_with_an_empty_one_in_it(tag, longest):
+    alone = page(f"<table><tr><td><{tag}>1234</{tag}></table>").root
+    holding = page(f"<table><tr><td><{tag}>1234<i></i></{tag}></table>").root
+    one, other = (
+        next(iter(root.iter(tag))) if tag != "td" else list(root.iter("td"))[-1] for root in (alone, holding)
+    )
+
+    assert text_of(one, longest) == text_of(other, longest)
+    assert figures_of(one, longest) == figures_of(other, longest)
+
+
+def test_elements_that_carry_structured_data_are_known_in_their_order():
+    found = page(
+        "<p id=a itemprop=x><p id=b><p id=c itemscope><p id=d itemprop=y itemscope><a id=e rel=up>x</a>"
+    )
+
+    assert [one.get("id") for one in found.carriers("itemprop", "itemscope")] == ["a", "c", "d"]
+    assert [one.get("id") for one in found.carriers("property", "rel", "typeof")] == ["e"]
+    assert found.marks(found.carriers("itemscope")[0]) == "c"
+
+
+def test_a_page_is_made_of_a_tree_that_was_looked_at_before():
+    html = b"<title>A</title><script>x</script><h1>B</h1>"
+    root = tree_of(html, URL)
+
+    assert next(root.iter("script")).text == "x"
+    assert page_of(root, URL).title_tag == parse(html, URL).title_tag
+    assert next(root.iter("script"), None) is None

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfwise.collect.traps import absolute, filters, host_of, is_paging, same_site, shape, why_not
+from shelfwise.collect.traps import (
+    _spelling,
+    absolute,
+    filters,
+    host_of,
+    is_paging,
+    same_site,
+    shape,
+    why_not,
+)
 
 BASE = "https://Shop.example/c/shoes/"
 
@@ -78,3 +87,24 @@ def test_a_shop_is_itself_with_and_without_www():
     assert host_of("https://www.a.example:8443/x") == "www.a.example:8443"
     assert same_site("www.a.example", "a.example")
     assert not same_site("b.a.example", "a.example")
+
+
+@given(
+    st.text("/:?#&=.;@ab1 \n\thttps", max_size=30),
+    st.sampled_from(["", "/", "//", "http://", "https://a.example/", " /"]),
+    st.sampled_from([BASE, "http://b.example:8080/x/y?z=1", "https://[::1]/a", ""]),
+)
+def test_what_is_remembered_of_a_link_is_what_it_leads_to(text, before, base):
+    link = before + text
+
+    assert absolute(link, base) == _spelling(link, base)
+    assert absolute(link, base) == _spelling(link, base)
+
+
+def test_long_links_are_not_remembered():
+    long = "https://a.example/" + "x" * 400
+
+    assert absolute(long, BASE) == long
+    assert (is_paging(f"{long}?page=2"), filters(f"{long}?a=1&b=2"), why_not(f"{long}?sort=a")) == (
+        True, 2, "sorting",
+    )  # fmt: skip

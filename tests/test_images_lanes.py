@@ -120,3 +120,22 @@ def test_a_host_that_answers_at_times_is_not_dead(tmp_path, say):
     hosts, _, _ = run(tmp_path, urls, says, tries=1)
     assert set(hosts.count.values()) == {1}
     assert len(hosts.count) == 200
+
+
+def test_no_more_is_under_way_than_there_are_places(tmp_path, monkeypatch):
+    monkeypatch.setattr("shelfwise.images.lanes._PLACES", 5)
+    most = 0
+
+    async def ask(link):
+        nonlocal most
+        most = max(most, len(asyncio.all_tasks()))
+        await asyncio.sleep(0)
+        return Told(Result(link.id, FAILED, "status_404", 404))
+
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        urls = [f"https://h{number % 4}.example/{number}" for number in range(200)]
+        ledger.want(Want(row, 0, "p", url, url, url.split("/")[2]) for row, url in enumerate(urls))
+        asyncio.run(Lanes(ledger, ask, LaneOptions(rate=1e6)).run())
+        assert ledger.count() == {FAILED: 200}
+
+    assert most <= 5 + 4 + 2  # and a lane for each host, the clock, and all of it

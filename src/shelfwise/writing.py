@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from shelfwise.errors import CatalogueError
-from shelfwise.predictions import Form
 from shelfwise.unfinished import whole_file
+
+if TYPE_CHECKING:
+    from shelfwise.predictions import Form
 
 FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 _NUMBER = r"^[+-]?[0-9]+(?:[.,][0-9]+)?$"  # ids such as -17 must stay what they are

@@ -10,6 +10,7 @@ from dataclasses import replace
 from email.utils import formatdate
 
 from chaos_shop.faults import draw, pick
+from chaos_shop.furniture import Furniture
 from chaos_shop.wire import message
 from shelfwise.demo.site import markup, tree
 
@@ -53,6 +54,7 @@ class Pages:
         self.stock, self.seed, self.address = stock, stock.settings.seed, stock.address
         self.slugs = {tuple(map(tree.slug, path)): path for path in stock.shelves}
         self.kept = {}
+        self.furniture = Furniture(stock, self.shelf_path) if stock.settings.furniture else None
 
     # -- products --------------------------------------------------------------------------------------------
 
@@ -78,9 +80,10 @@ class Pages:
         value = "noindex, follow" if robots == "robots" else "1"
         meta = f'<meta name="{robots}" content="{value}">' if robots else ""
         by_header = one.number % 10 == 0
+        body += self._related(one, version, session)
         text = document(
             sheet.title if one.form != "script" else "Loading",
-            body + self._related(one, version, session),
+            body if self.furniture is None else self.furniture.around(one, version, body),
             ("" if by_header else canonical) + meta + head,
             sheet.language,
         )
@@ -92,6 +95,9 @@ class Pages:
         }.get(one.where, [])
         day = FIRST + 86_400 * self.stock.changed(one, version)
         tag = f'"{hashlib.blake2b(data, digest_size=8).hexdigest()}"'
+        if self.furniture is not None:
+            data = gzip.compress(data, 1, mtime=0)
+            headers.append(("Content-Encoding", "gzip"))
         headers += [("ETag", tag), ("Last-Modified", formatdate(day, usegmt=True))]
         return message(200, data, kind, headers), tag, day
 

@@ -36,6 +36,9 @@ class ShopSettings(Common):
 
     products: int = option(10_000, "products, at least 300")
     javascript: float = option(0.0, "share of products whose page is empty without JavaScript")
+    furniture: bool = option(
+        False, "pages as heavy as those of real shops: menus, other products, reviews, scripts; sent as gzip"
+    )
     traps: bool = option(True, "endless calendars, facets, pages and sessions, redirects, bombs, tarpits")
     robots: str = option("ok", "robots.txt: ok, missing (404), error (503), flaky (503 once), long (600 KB)")
     agent: str = option("shelfwise", "product token that has a group of its own in robots.txt")

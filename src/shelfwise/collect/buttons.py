@@ -104,7 +104,11 @@ def addresses_of(element: Any, base: str) -> list[str]:  # noqa: ANN401
 
 def next_in_script(text: str, base: str) -> Iterator[str]:
     """The next page of a list as a script of the page names it."""
-    for match in _NEXT.finditer(text[:_LONGEST]):
+    text = text[:_LONGEST]
+    lowered = text.lower()
+    if "next" not in lowered and "more" not in lowered:  # most scripts; the pattern takes its time with each
+        return
+    for match in _NEXT.finditer(text):
         led = absolute(match[1].replace("\\/", "/").replace("\\u0026", "&").replace("&amp;", "&"), base)
         if led:
             yield led

@@ -46,8 +46,9 @@ def _decode(html: bytes, url: str) -> str:
         except UnicodeDecodeError:
             pass
     _, text = html_to_unicode(None, html, default_encoding="utf-8")
-    beyond = sum(character > "\x7f" for character in text[:_SAMPLE])
-    if declared and text[:_SAMPLE].count("�") <= _RUBBISH * beyond:
+    part = text[:_SAMPLE]
+    beyond = len(part) - len(part.encode("ascii", "ignore"))
+    if declared and part.count("�") <= _RUBBISH * beyond:
         return text
     return _looked_at(html, url)
 

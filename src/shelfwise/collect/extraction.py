@@ -18,7 +18,7 @@ from shelfwise.collect.kind import Evidence, why_no_product
 from shelfwise.collect.language import find_language
 from shelfwise.collect.levels import path_from_names, path_from_text
 from shelfwise.collect.offers import Stated, stated_prices
-from shelfwise.collect.page import Page, parse
+from shelfwise.collect.page import Element, Page, page_of, parse
 from shelfwise.collect.pictures import find_pictures
 from shelfwise.collect.price import Place, country_of, find_price
 from shelfwise.collect.products import Facts, read_facts
@@ -72,6 +72,13 @@ def extract(html: bytes, url: str, rules: Rules | None = None) -> dict[str, Any]
     """
     reader = _Reader(url)
     page = reader.guard("the page", lambda: parse(html, url), lambda: parse(b"", url))
+    return reader.read(page, rules)
+
+
+def extract_tree(root: Element, url: str, rules: Rules | None = None) -> dict[str, Any]:
+    """As `extract`, from the tree of a page (see `page.tree_of`), which is changed by it."""
+    reader = _Reader(url)
+    page = reader.guard("the page", lambda: page_of(root, url), lambda: parse(b"", url))
     return reader.read(page, rules)
 
 

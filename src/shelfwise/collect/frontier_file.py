@@ -31,6 +31,7 @@ CREATE TABLE pages (
 );
 CREATE INDEX pages_waiting ON pages (host, priority, id) WHERE state = 'waiting';
 CREATE INDEX pages_later ON pages (due) WHERE state = 'later';
+CREATE INDEX pages_working ON pages (id) WHERE state = 'working';
 CREATE INDEX pages_shape ON pages (shape) WHERE state = 'waiting';
 CREATE TABLE hosts (host TEXT PRIMARY KEY, held REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
 {PRODUCTS}

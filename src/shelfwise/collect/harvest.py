@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from shelfwise.collect.links import Sight, look, look_at_data
+from shelfwise.collect.links import Sight, look_at, look_at_data
+from shelfwise.collect.page import tree_of
 from shelfwise.collect.traps import absolute, is_paging
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Harvest:
 
 def harvest(answer: Answer, url: str, rules: Rules | None) -> Harvest:
     """Read an answer with status 200. Never raises on its bytes."""
-    from shelfwise.collect import extract
+    from shelfwise.collect.extraction import extract_tree
 
     headers = {name: answer.header(name) for name in ("x-robots-tag", "tdm-reservation", "link")}
     kind = answer.header("content-type").partition(";")[0].strip().lower()
@@ -48,10 +49,11 @@ def harvest(answer: Answer, url: str, rules: Rules | None) -> Harvest:
         return Harvest(None, "list", look_at_data(answer.body, url))
     if not _HTML.search(kind):
         return Harvest(None, "not_html", Sight())
-    sight = look(answer.body, url, headers)
+    root = tree_of(answer.body, url)  # once: first the links are read from it, then the product
+    sight = look_at(root, url, headers)
     if sight.opt_out:
         return Harvest(None, sight.opt_out, sight)
-    row = extract(answer.body, url, rules=rules)
+    row = extract_tree(root, url, rules)
     if row["status"] != "ok":
         told = str(row["reason"] or "")
         return Harvest(None, next((code for part, code in _CODES if part in told), NO_PRODUCT), sight)

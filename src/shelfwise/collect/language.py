@@ -30,6 +30,7 @@ _SCRIPTS = (
     ("bn", re.compile("[\u0980-\u09ff]")),
     ("ta", re.compile("[\u0b80-\u0bff]")),
 )  # fmt: skip
+_BEYOND = re.compile("[\u0370-\u05ff\u0600-\u06ff\u0900-\u0bff\u0e00-\u0e7f\u10a0-\u10ff\u3040-\ud7af]")
 _OF_SCRIPT = {"ru": {"ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "tg"},
               "ar": {"ar", "fa", "ur", "ps", "ku"},
               "zh": {"zh", "ja"}, "hi": {"hi", "mr", "ne"}, "he": {"he", "yi"}}  # fmt: skip
@@ -62,6 +63,7 @@ _STOPWORDS = {
     "sr": "и у на за је се од са не су или", "ca": "i el la els les per amb una del és al",
     "ms": "dan yang untuk dengan di ini dari anda tidak",
 }  # fmt: skip
+_SMALL = {language: frozenset(words.split()) for language, words in _STOPWORDS.items()}
 _LETTERS = {"pt": "ãõ", "es": "ñ¿¡", "de": "ß", "hu": "őű", "pl": "łąężźćń", "cs": "řěů", "tr": "şğı",
 "ro": "țșăţ", "sv": "ä", "fi": "ää",
             "da": "æø", "no": "æø", "sk": "ľĺŕô", "fr": "œèêû", "it": "òìù", "lt": "ėįųž", "lv": "āēīļņ",
@@ -108,6 +110,8 @@ def _declared(page: Page) -> list[str]:
 
 def _by_script(sample: str) -> str:
     """The language that a script other than the Latin one means, where it makes up much of the letters."""
+    if not _BEYOND.search(sample):
+        return ""
     letters = sum(map(str.isalpha, sample))
     for language, pattern in _SCRIPTS:
         count = len(pattern.findall(sample))
@@ -121,7 +125,7 @@ def _by_words(sample: str, declared: str = "") -> str:
     """The language whose small words a text holds; the declared one unless another is clearly ahead."""
     counts = Counter(re.findall(r"[^\W\d_]+", sample.casefold()))
     hits = {
-        language: sum(counts[word] for word in set(words.split())) for language, words in _STOPWORDS.items()
+        language: sum(counts[word] for word in words if word in counts) for language, words in _SMALL.items()
     }
     if not declared:
         letters = Counter(sample.casefold())

@@ -12,7 +12,7 @@ import msgspec
 from lxml import etree, html
 
 from shelfwise.collect.buttons import addresses_of, is_more, next_in_script
-from shelfwise.collect.charset import decode
+from shelfwise.collect.page import tree_of
 from shelfwise.collect.traps import absolute, is_paging
 from shelfwise.collect.wording import clean
 
@@ -27,6 +27,7 @@ _MORE = (
     "data-href",
     "data-url",
 )
+_MORE_NAMES = frozenset(_MORE)
 _AGENTS = ("", "*", "shelfwise")
 _NOTHING = frozenset(("noindex", "none", "noai"))
 _CANONICAL = re.compile(r"<([^<>]*)>\s*;[^,]*\brel\s*=\s*\"?canonical\b", re.IGNORECASE)
@@ -37,6 +38,7 @@ _WAITING = re.compile(
 _KEYS = re.compile(
     r"^(?:url|link|href|permalink|path|canonical|producturl|product_url|next|next_page|nextpage|more)$", re.I
 )
+
 _PARSER = {"encoding": "utf-8", "recover": True, "huge_tree": False, "remove_comments": True}
 
 
@@ -68,14 +70,15 @@ class Sight:
 
 def look(body: bytes, url: str, headers: dict[str, str]) -> Sight:
     """Look at a page; `headers` by small names. Never raises on a page."""
+    return look_at(tree_of(body, url), url, headers)
+
+
+def look_at(root: Any, url: str, headers: dict[str, str]) -> Sight:  # noqa: ANN401 - lxml has no types
+    """Look at a page whose tree is there (see `tree_of`)."""
     tokens = _header_tokens(headers.get("x-robots-tag", ""))
     reserved = headers.get("tdm-reservation", "").strip() == "1"
     found = _CANONICAL.search(headers.get("link", ""))
     canonical = absolute(found[1], url) if found else None
-    try:
-        root = html.document_fromstring(decode(body, url).encode(), parser=_parser())
-    except (etree.ParserError, ValueError):
-        return Sight(canonical, opt_out=_opt_out(tokens, reserved), follow="nofollow" not in tokens)
     base, refresh = url, None
     for element in root.iter("base"):
         base = absolute(element.get("href") or "", url) or url
@@ -128,6 +131,8 @@ def _links(root: Any, base: str) -> Iterator[Link]:  # noqa: ANN401 - lxml has n
             led = absolute(element.get("href") or "", base)
             if led:
                 yield Link(led, "next" in rel or is_paging(led), "nofollow" in rel)
+        if _MORE_NAMES.isdisjoint(element.keys()):
+            continue
         for name in _MORE[: 5 if element.tag in ("div", "section") else None]:
             text = element.get(name)
             if text and element.tag != "link" and text.startswith(("/", "http", "?")):
@@ -139,7 +144,8 @@ def _links(root: Any, base: str) -> Iterator[Link]:  # noqa: ANN401 - lxml has n
 def _buttons(root: Any) -> list[Any]:  # noqa: ANN401
     """The buttons of a page that show more of a list."""
     tags = ("button", "a", "div", "span", "input")
-    plain = (one for one in root.iter(*tags) if (one.get("href") or "#").startswith(("#", "javascript:")))
+    named = (one for one in root.iter(*tags) if one.tag not in ("div", "span") or one.get("role") == "button")
+    plain = (one for one in named if (one.get("href") or "#").startswith(("#", "javascript:")))
     return [element for element in plain if is_more(element)]
 
 
@@ -194,8 +200,9 @@ def _hollow(root: Any) -> bool:  # noqa: ANN401
     if next(root.iter("script"), None) is None:
         return False
     for element in root.iter("div", "main", "section", "span"):
-        named = element.get("id") or any(name.startswith("data-") for name in element.keys())  # noqa: SIM118
-        if named and len(element) == 0 and _WAITING.fullmatch(clean((element.text or "")[:60])):
+        if len(element) or not _WAITING.fullmatch(clean((element.text or "")[:60])):
+            continue
+        if element.get("id") or any(name.startswith("data-") for name in element.keys()):  # noqa: SIM118
             return len(_words(root)) < 400
     return False
 

@@ -24,6 +24,7 @@ _MARKS = frozenset((
     "data-price-type"),
     *("data-automation-id", "data-auto", "data-zone-name", "data-selenium", "data-at", "data-cy", "name"),
 ))  # fmt: skip
+_DATA = frozenset(("itemprop", "itemscope", "property", "rel", "typeof"))
 _BLOCKS = frozenset((
     *("address", "article", "aside", "blockquote", "br", "button", "dd", "div", "dl", "dt", "figcaption"),
     *("figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav"),
@@ -58,6 +59,22 @@ class Page:
     _seen: dict[Element, str] = field(default_factory=dict)
     _full: dict[tuple[str, str], str] = field(default_factory=dict)
     _here: dict[str, bool] = field(default_factory=dict)
+    _carriers: dict[str, list[Element]] = field(default_factory=lambda: {name: [] for name in _DATA})
+
+    def keep(self, element: Element) -> None:
+        """Remember what an element is called, and that it carries structured data."""
+        called: list[str] = []
+        for name, value in element.items():
+            if name in _MARKS:
+                called.append(value)
+            if name in _DATA:
+                self._carriers[name].append(element)
+        self._seen[element] = " ".join(called).lower()[:500] if called else ""
+
+    def carriers(self, *names: str) -> list[Element]:
+        """The elements that have one of some attributes of structured data, in document order."""
+        found = dict.fromkeys(element for name in names for element in self._carriers[name])
+        return sorted(found, key=self.order.__getitem__)
 
     @cached_property
     def base(self) -> str:
@@ -131,11 +148,9 @@ class Page:
 
     def marks(self, element: Element) -> str:
         """How an element is called: id, class, itemprop and the data attributes that name it, lower case."""
-        known = self._seen.get(element)
-        if known is None:
-            parts = [value for name, value in element.items() if name in _MARKS]
-            known = self._seen[element] = " ".join(parts).lower()[:500]
-        return known
+        if element not in self._seen:  # one beyond what is read of a page
+            self.keep(element)
+        return self._seen[element]
 
     def up(self, element: Element, levels: int) -> list[Element]:
         """An element and the nearest of what it lies in, below the body."""
@@ -173,11 +188,20 @@ def _place(address: str) -> tuple[str, str, str]:
 
 def parse(html: bytes, url: str) -> Page:
     """Parse a page. Never fails; of what is no HTML an empty page is made, of what is no address none."""
+    return page_of(tree_of(html, url), url)
+
+
+def tree_of(html: bytes, url: str) -> Element:
+    """The tree of a page as it stands there, scripts and all; never fails."""
+    return _tree(decode(html[:LARGEST], url))
+
+
+def page_of(root: Element, url: str) -> Page:
+    """The page with this tree (see `tree_of`), which is changed by it."""
     try:
         urlsplit(url)
     except ValueError:
         url = ""
-    root = _tree(decode(html[:LARGEST], url))
     scripts = []
     for tag in root.iter("script"):
         text = tag.text or ""
@@ -189,11 +213,10 @@ def parse(html: bytes, url: str) -> Page:
             tag.tag = "div"
     etree.strip_elements(root, "script", "style", "template", "svg", with_tail=False)
     page = Page(url, root, scripts)
-    for element in root.iter():
-        page.order[element] = len(page.elements)
+    for at, element in enumerate(islice(root.iter(), MOST_ELEMENTS)):
+        page.order[element] = at
         page.elements.append(element)
-        if len(page.elements) >= MOST_ELEMENTS:
-            break
+        page.keep(element)
     return page
 
 
@@ -210,24 +233,34 @@ def _tree(text: str) -> Element:
 
 def text_of(element: Element, longest: int = _LONGEST_TEXT) -> str:
     """What an element shows, on one line; words of different blocks do not run together."""
-    return clean(_joined(element, longest))
+    return clean(_joined(element, longest) if len(element) else _alone(element, longest))
+
+
+def _alone(element: Element, longest: int) -> str:
+    """What an element that holds no other one shows, as `_joined` has it: most do not."""
+    text = element.text or ""
+    return ((" " + text) if element.tag in _BLOCKS else text)[: longest + 1]
 
 
 def _joined(element: Element, longest: int) -> str:
     parts: list[str] = []
     length = 0
     for event, node in etree.iterwalk(element, events=("start", "end")):
-        text = ""
         if event == "start":
-            text = (" " if node.tag in _BLOCKS else "") + (node.text or "")
-        elif node is not element:
-            text = (" " if node.tag in _BLOCKS else "") + (node.tail or "")
+            text = node.text
+        elif node is element:
+            break
+        else:
+            text = node.tail
+        if node.tag in _BLOCKS:
+            parts.append(" ")
+            length += 1
         if text:
-            parts.append(text[: longest - length + 1])
-            length += len(parts[-1])
-            if length > longest:
-                break
-    return "".join(parts)
+            parts.append(text)
+            length += len(text)
+        if length > longest:
+            break
+    return "".join(parts)[: longest + 1]
 
 
 def small(element: Element, most: int) -> bool:
@@ -237,6 +270,9 @@ def small(element: Element, most: int) -> bool:
 
 def figures_of(element: Element, longest: int = 160) -> str:
     """What an element shows, with cents in small type (`12<sup>99</sup>`) made decimals."""
+    if not len(element):
+        text = _alone(element, longest)
+        return text + " " if element.tag in _BLOCKS and len(text) <= longest else text
     parts: list[str] = []
     length = 0
     for event, node in etree.iterwalk(element, events=("start", "end")):

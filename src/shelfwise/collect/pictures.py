@@ -38,6 +38,7 @@ _ZOOMED = ("data-zoom-image", "data-large_image", "data-zoom-src", "data-zoom", 
            "data-img-large", "data-large",
            "data-full", "data-original", "data-image", "data-magnifier-src",
            "data-hires", "data-big")  # fmt: skip
+_CARRIED = frozenset(_ZOOMED[:8])
 _LAZY = ("data-src", "data-lazy", "data-lazy-src", "data-original", "data-ll-src", "data-echo", "data-image")
 _CARRIERS = frozenset(("a", "span", "div", "figure", "link"))
 _PAINTED = re.compile(r"background(?:-image)?\s*:[^;(]{0,40}url\(\s*['\"]?([^'\")]{4,500})")
@@ -205,7 +206,7 @@ def _shown(page: Page, zones: Zones, title: str) -> list[str]:
 
 
 def _carries(element: Element) -> bool:
-    return any(element.get(name) for name in _ZOOMED[:8])
+    return not _CARRIED.isdisjoint(element.keys()) and any(element.get(name) for name in _CARRIED)
 
 
 def _score(page: Page, zones: Zones, element: Element, at: int, title: str) -> float:

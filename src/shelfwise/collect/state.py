@@ -18,6 +18,7 @@ from shelfwise.collect.structured import listed
 from shelfwise.collect.wording import alike, clean, same
 
 _LIKELY = re.compile(r"price|preis|product|item_name|brand", re.IGNORECASE)
+_LIKELY_WORDS = ("price", "preis", "product", "item_name", "brand")
 _ASSIGNED = re.compile(r"[\w$\])]\s{0,3}=\s{0,3}(?=[{\[])")
 _CALLED = re.compile(
     r"(?:push|gtag|fbq|track|dataLayer|ecommerce|Ecommerce|[pP]roduct|init|init\w{1,20}|"
@@ -136,7 +137,7 @@ def _objects(page: Page) -> Iterator[Any]:
     attempts = _ATTEMPTS
     yield from folded([script.text for script in page.scripts])
     for script in page.scripts:
-        if "ld+json" in script.kind or not _LIKELY.search(script.text):
+        if "ld+json" in script.kind or not _likely(script.text):
             continue
         if "json" in script.kind or script.kind == "text/x-magento-init" or script.text.lstrip()[:1] in "{[":
             for value in values(script.text):
@@ -161,6 +162,12 @@ def _objects(page: Page) -> Iterator[Any]:
     )[:60]:
         if _LIKELY.search(text):
             yield from values(str(text))
+
+
+def _likely(text: str) -> bool:
+    """Whether a whole script may speak of a product: as `_LIKELY`, and quick with programs of any length."""
+    lowered = text.lower()
+    return any(word in lowered for word in _LIKELY_WORDS)
 
 
 def _at(text: str, at: int) -> Any:  # noqa: ANN401

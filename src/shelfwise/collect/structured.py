@@ -162,7 +162,7 @@ def _gather(page: Page, prop: str, kind: str, scope: str) -> list[Node]:
     owners: dict[Element, Node] = {}
     loose: Node = {}
     source = "microdata" if prop == "itemprop" else "rdfa"
-    for element in page.elements:
+    for element in page.carriers(prop, scope, "rel" if source == "rdfa" else prop):
         names = (element.get(prop) or element.get("rel" if source == "rdfa" else prop) or "").lower().split()
         scoped = element.get(scope) is not None
         if not names and not scoped:

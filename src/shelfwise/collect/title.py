@@ -49,6 +49,7 @@ _OF_PATHS = re.compile(r"::|[»›]|\s>\s")
 _PRICED = re.compile(r"[$€£¥₽₴₹₺]\s?\d|\d\s?(?:[$€£¥₽₴₹₺]|eur\b|usd\b|руб|zł|kč|kr\b|円)", re.IGNORECASE)
 _BOLD = frozenset(("b", "strong", "font", "big"))
 _LONGEST = 300
+_HEADINGS = {"h1": 2.0, "h2": 0.5, "h3": 0.2, "h4": 0.1}
 _FORMS = (" GmbH", " Ltd", " LLC", " Inc", " AG", " SA", " S.r.l")
 
 
@@ -168,7 +169,7 @@ def find_heading(page: Page, names: list[str], shops: list[str]) -> Heading | No
 def _base(page: Page, element: Element) -> float:
     """How much an element looks like a heading, before its text is read."""
     tag = element.tag
-    score = {"h1": 2.0, "h2": 0.5, "h3": 0.2, "h4": 0.1}.get(tag, 0.0)
+    score = _HEADINGS.get(tag, 0.0)
     marks = page.marks(element)
     if (
         marks

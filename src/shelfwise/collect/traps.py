@@ -8,11 +8,15 @@ each shape brought, and closes those that bring nothing.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 LONGEST = 2000
 DEEPEST = 15  # parts of a path
 MOST_FILTERS = 2  # query parameters beside paging
+_KEPT = 16_384  # links that are remembered: those of menus and neighbours come again on every page
+_LONG = 300  # characters of a link that is not worth it
 PAGING = frozenset(
     ("page", "p", "pg", "pagenumber", "paged", "seite", "start", "offset", "from", "cursor", "pageindex")
 )
@@ -40,6 +44,19 @@ _NUMBER = re.compile(r"\d+")
 _TOKEN = re.compile(r"(?=[^/]*\d)[0-9a-f]{6,}|[A-Za-z0-9_-]{24,}")
 _PAGE_PATH = re.compile(r"/(?:page|seite|pagina)[/-]?\d+/?$", re.IGNORECASE)
 _SAFE = "/%:@!$&'()*+,;=-._~"
+_FROM_TOP = re.compile(r"/(?![/\t\r\n])")
+_WHOLE = re.compile(r"https?://[0-9A-Za-z]")
+_NO_PAGES = ("#", "javascript:", "mailto:", "tel:", "data:")
+
+
+class _Traits(NamedTuple):
+    """What is asked of an address again and again; see the functions of the same names."""
+
+    host: str
+    shape: str
+    paging: bool
+    filters: int
+    why_not: str | None
 
 
 def absolute(link: str, base: str) -> str | None:
@@ -47,8 +64,17 @@ def absolute(link: str, base: str) -> str | None:
 
     Fragments and the parameters of campaigns and sessions are dropped; parameters are sorted.
     """
+    if len(link) <= _LONG:
+        if _FROM_TOP.match(link):  # of the base it takes the host alone
+            return _kept_spelling(link, "/".join(base.split("/", 3)[:3]))
+        if _WHOLE.match(link):
+            return _kept_spelling(link, "")
+    return _spelling(link, base)
+
+
+def _spelling(link: str, base: str) -> str | None:
     link = re.sub(r"[\t\r\n]", "", link.strip())
-    if not link or len(link) > LONGEST or link.startswith(("#", "javascript:", "mailto:", "tel:", "data:")):
+    if not link or len(link) > LONGEST or link.startswith(_NO_PAGES):
         return None
     try:
         parts = urlsplit(urljoin(base, link))
@@ -68,9 +94,12 @@ def absolute(link: str, base: str) -> str | None:
     return url if len(url) <= LONGEST else None
 
 
+_kept_spelling = lru_cache(maxsize=_KEPT)(_spelling)
+
+
 def host_of(url: str) -> str:
     """Host and port of an address in its one spelling."""
-    return urlsplit(url).netloc
+    return _traits(url).host
 
 
 def same_site(host: str, other: str) -> bool:
@@ -84,42 +113,58 @@ def shape(url: str) -> str:
     Numbers and tokens in its path are `#`, its last part is `*`. Filters in the query stand without the path:
     the same filters on each shelf are one shape.
     """
-    parts = urlsplit(url)
-    names = sorted({name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)})
-    filters = [name for name in names if name not in PAGING]
-    if filters:
-        return f"{parts.netloc}?{','.join(filters)}"[:200]
-    path = [
-        _TOKEN.sub("#", _NUMBER.sub("#", _TOKEN.sub("#", one))) for one in parts.path.strip("/").split("/")
-    ]
-    last = "*/" if parts.path.endswith("/") else "*"
-    query = "?" + ",".join(names) if names else ""
-    return f"{parts.netloc}/{'/'.join([*path[:-1][:6], last])}{query}"[:200]
+    return _traits(url).shape
 
 
 def is_paging(url: str) -> bool:
     """Whether an address is a later page of something, and nothing else."""
-    parts = urlsplit(url)
-    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    return bool(names and names <= PAGING) or (not names and bool(_PAGE_PATH.search(parts.path)))
+    return _traits(url).paging
 
 
 def filters(url: str) -> int:
     """How many parameters beside those of paging an address has."""
-    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
-    return sum(name.lower() not in PAGING for name, _ in pairs)
+    return _traits(url).filters
 
 
 def why_not(url: str) -> str | None:
     """Why a link is not worth a request, as a code; None where it may be."""
+    return _traits(url).why_not
+
+
+def _traits(url: str) -> _Traits:
+    return _kept_traits(url) if len(url) <= _LONG else _read(url)
+
+
+def _read(url: str) -> _Traits:
     parts = urlsplit(url)
-    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    pieces = [one.lower() for one in parts.path.split("/") if one]
+    names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    named = set(names)
+    chosen = sum(name not in PAGING for name in names)
+    paging = bool(named and named <= PAGING) or (not named and bool(_PAGE_PATH.search(parts.path)))
+    form = _shape(parts.netloc, parts.path, sorted(named))
+    return _Traits(parts.netloc, form, paging, chosen, _why(parts.path, named, chosen))
+
+
+_kept_traits = lru_cache(maxsize=_KEPT)(_read)
+
+
+def _shape(netloc: str, path: str, names: list[str]) -> str:
+    chosen = [name for name in names if name not in PAGING]
+    if chosen:
+        return f"{netloc}?{','.join(chosen)}"[:200]
+    pieces = [_TOKEN.sub("#", _NUMBER.sub("#", _TOKEN.sub("#", one))) for one in path.strip("/").split("/")]
+    last = "*/" if path.endswith("/") else "*"
+    query = "?" + ",".join(names) if names else ""
+    return f"{netloc}/{'/'.join([*pieces[:-1][:6], last])}{query}"[:200]
+
+
+def _why(path: str, names: set[str], chosen: int) -> str | None:
+    pieces = [one.lower() for one in path.split("/") if one]
     if names & _SORTING:
         return "sorting"
-    if filters(url) > MOST_FILTERS:
+    if chosen > MOST_FILTERS:
         return "filters"
-    if _FILES.search(parts.path):
+    if _FILES.search(path):
         return "file"
     if _ASIDE & set(pieces):
         return "aside"

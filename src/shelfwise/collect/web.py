@@ -28,6 +28,7 @@ ACCEPT = {
 }
 COMPLAINTS = frozenset((429, 500, 502, 503, 504))
 _CHUNK = 65_536
+_LOOKS = 4  # rounds of the event loop in which what lies in a socket becomes an answer
 
 
 class FetchError(Exception):
@@ -86,7 +87,7 @@ class Web:
         """
         await self.check(url)
         host = host_of(url)
-        await self.pace.turn(host)
+        await self._turn(host)
         began = time.monotonic()
         try:
             answer = await self._get(url, headers or {})
@@ -96,6 +97,14 @@ class Web:
             raise
         self.mind(host, answer.status, answer.header("retry-after"), time.monotonic() - began)
         return answer
+
+    async def _turn(self, host: str) -> None:
+        """Wait for the host's turn; an answer that came in meanwhile and asks to wait is heard first."""
+        await self.pace.turn(host)
+        for _ in range(_LOOKS):
+            await asyncio.sleep(0)
+        while self.pace.held(host) > time.time():
+            await self.pace.turn(host)
 
     async def check(self, url: str) -> addresses.Target:
         """Refuse an address that leads where nothing is asked."""

@@ -10,9 +10,12 @@ from functools import lru_cache
 _LONGEST = 100_000  # characters; nothing of a product is longer
 _TAGS = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--[^<>]{0,2000}--)>")
 _BREAKS = re.compile(r"<(?:br|/p|/div|/li|/h\d|/tr)\b[^<>]{0,200}>", re.IGNORECASE)
-_SPACES = re.compile(r"\s+")
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ufffc]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MOST_PATTERNS, _MOST_NAMES = 256, 2048
+_NOTHING: dict[str, bool] = {}
+_KNOWN: dict[int, tuple[re.Pattern[str], dict[str, bool]]] = {}
+"""By pattern: in which names it occurs."""
 _WORD = re.compile(r"[^\W_]+")
 # Scripts that put no spaces between words: every character counts as one.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -29,7 +32,9 @@ def clean(text: object) -> str:
         text = html.unescape(text)
     if "<" in text:
         text = _TAGS.sub("", _BREAKS.sub(" ", text))
-    return _SPACES.sub(" ", _CONTROLS.sub(" ", _UNSEEN.sub("", text))).strip()
+    if not text.isascii():
+        text = _UNSEEN.sub("", text)
+    return " ".join(_CONTROLS.sub(" ", text).split())
 
 
 @lru_cache(maxsize=4096)
@@ -50,10 +55,19 @@ def tokens(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@lru_cache(maxsize=16_384)
 def marked(pattern: re.Pattern[str], marks: str) -> bool:
     """Whether a pattern occurs in an element's names. The same names come again and again on a page."""
-    return pattern.search(marks) is not None
+    named, known = _KNOWN.get(id(pattern), (None, _NOTHING))
+    if named is not pattern:  # by its id, as a pattern's hash is computed from all of it each time
+        if len(_KNOWN) >= _MOST_PATTERNS:
+            _KNOWN.clear()
+        named, known = _KNOWN[id(pattern)] = (pattern, {})
+    told = known.get(marks)
+    if told is None:
+        if len(known) >= _MOST_NAMES:
+            known.clear()
+        told = known[marks] = pattern.search(marks) is not None
+    return told
 
 
 def alike(one: str, other: str) -> float:

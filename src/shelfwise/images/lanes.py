@@ -70,7 +70,7 @@ class Lanes:
         self, ledger: Ledger, ask: Ask, options: LaneOptions, notify: Callable[[int, int], None] | None = None
     ) -> None:
         self._ledger, self._ask, self._options, self._notify = ledger, ask, options, notify
-        self._places = asyncio.Semaphore(_PLACES)
+        self.places = asyncio.Semaphore(_PLACES)
         self._waiting: list[Told] = []
         self.stored = self.failed = 0
 
@@ -133,9 +133,8 @@ class Lanes:
         return self._options
 
     async def ask(self, link: Link) -> Told:
-        """Ask an address, when there is a place."""
-        async with self._places:
-            return await self._ask(link)
+        """Ask an address; whoever does has one of the `places`."""
+        return await self._ask(link)
 
 
 class _Lane:
@@ -170,8 +169,13 @@ class _Lane:
                 self._places.release()
                 return
             await self._turn(link.due)
+            await self._lanes.places.acquire()  # before there is a task: thousands that wait would take room
             task = group.create_task(self._one(link))
-            task.add_done_callback(lambda _: self._places.release())
+            task.add_done_callback(self._leave)
+
+    def _leave(self, _: asyncio.Task[None]) -> None:
+        self._lanes.places.release()
+        self._places.release()
 
     async def _turn(self, due: float) -> None:
         """Wait for the host's next turn, which what it says meanwhile may put off."""
