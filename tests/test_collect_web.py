@@ -120,6 +120,18 @@ def test_a_host_that_asks_to_wait_is_held(server):
     assert pace.held(f"127.0.0.1:{server.server_port}") > time.time() + 90
 
 
+def test_an_answer_that_asks_to_wait_while_a_turn_begins_is_heard_first():
+    async def ask():
+        pace = Pace(0.0)
+        asyncio.get_running_loop().call_soon(lambda: pace.hold("a.example", time.time() + 0.2))
+        await Web(Rules(), pace, "me")._turn("a.example")
+        return pace.held("a.example"), time.time()
+
+    held, began = asyncio.run(ask())
+
+    assert 0 < held <= began
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [

@@ -200,18 +200,9 @@ class Frontier:
         self._db.execute(
             "INSERT INTO pages (url, host, kind, shape, state, priority, parent, depth, hops, paging) "
             "VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?)",
-            (
-                one.url,
-                host_of(one.url),
-                one.kind,
-                number,
-                priority,
-                parent.id if parent else None,
-                depth,
-                one.hops,
-                one.paging,
-            ),
-        )
+            (one.url, host_of(one.url), one.kind, number, priority, parent.id if parent else None, depth,
+             one.hops, one.paging),
+        )  # fmt: skip
         return 1
 
     def _remember(self, url: str) -> None:
