@@ -41,7 +41,7 @@ from shelfwise.images.store import STATE
 
 SILENCE = 5
 SMALL = 300  # addresses of the runs that are killed
-MARKS = (1_000_000, 3_000_000)  # addresses whose books are measured on the way to all of them
+MARKS = (100_000, 1_000_000, 3_000_000)  # addresses whose books are measured on the way to all of them
 
 
 def main() -> None:
@@ -306,7 +306,8 @@ def report(results: dict[str, Any]) -> str:
         ]
         lines += ["", record.table(head, rows)]
     times = [
-        f"{name} {one['where']['when']} (load {one['load_before']} before, {one['where']['stolen']} % stolen)"
+        f"{name} {one['where']['when']} (load {one.get('load_before', 'not noted')}, "
+        f"{one['where']['stolen']} % stolen)"
         for name, one in results.items()
     ]
     newest = max((one["where"] for one in results.values()), key=lambda where: where["when"])

@@ -44,7 +44,7 @@ from shelfwise.demo.site.sheet import COLUMNS
 
 FIELDS = [name for name in COLUMNS if name not in ("url", "attributes", "images")]
 PARTS = ("chaos", "javascript", "speed", "kills", "memory")
-MARKS = (1_000_000, 3_000_000, 10_000_000)  # addresses at which the memory is told
+MARKS = (100_000, 1_000_000, 3_000_000, 10_000_000)  # addresses at which the memory is told
 
 
 def main() -> None:

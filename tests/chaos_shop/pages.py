@@ -70,11 +70,7 @@ class Pages:
 
     def _product(self, one, version, session):
         sheet = self.stock.sheet(one, version)
-        crumbs = [("Home", f"{self.address}/")] + [
-            (name, self.address + self.shelf_path(sheet.category[: depth + 1]))
-            for depth, name in enumerate(sheet.category)
-        ]
-        head, body = self._told(one, sheet, crumbs)
+        head, body = self._told(one, sheet, self._crumbs(sheet))
         canonical = f'<link rel="canonical" href="{sheet.url}">'
         robots = {"noindex-meta": "robots", "tdm-meta": "tdm-reservation"}.get(one.where)
         value = "noindex, follow" if robots == "robots" else "1"
@@ -101,6 +97,13 @@ class Pages:
         headers += [("ETag", tag), ("Last-Modified", formatdate(day, usegmt=True))]
         return message(200, data, kind, headers), tag, day
 
+    def _crumbs(self, sheet):
+        """Names and addresses of the levels that lead to a product."""
+        return [("Home", f"{self.address}/")] + [
+            (name, self.address + self.shelf_path(sheet.category[: depth + 1]))
+            for depth, name in enumerate(sheet.category)
+        ]
+
     def _told(self, one, sheet, crumbs):
         """Head and body that tell the facts in the product's form, with its faults."""
         shown = replace(sheet, price=priced(sheet.price, one.price_form))
@@ -119,8 +122,7 @@ class Pages:
     def facts(self, one, version):
         """What the script of a page without facts asks for."""
         sheet = self.stock.sheet(one, version)
-        crumbs = [("Home", f"{self.address}/"), *((name, self.address) for name in sheet.category)]
-        ld = markup.json_ld(sheet, crumbs, 1).removeprefix('<script type="application/ld+json">')
+        ld = markup.json_ld(sheet, self._crumbs(sheet), 1).removeprefix('<script type="application/ld+json">')
         return {"title": sheet.title, "ld": ld.removesuffix("</script>")}
 
     def _related(self, one, version, session):
