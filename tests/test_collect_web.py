@@ -13,6 +13,8 @@ from shelfwise.addresses import Rules
 from shelfwise.collect.polite import Pace
 from shelfwise.collect.web import FetchError, Limits, Web
 
+BOMB = gzip.compress(b" " * 50_000_000)  # packed before anyone waits for it
+
 
 class Visit(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -39,7 +41,7 @@ class Visit(BaseHTTPRequestHandler):
         self.answer(429, Retry_After="100")
 
     def do_bomb(self):
-        self.answer(body=gzip.compress(b" " * 50_000_000), Content_Encoding="gzip")
+        self.answer(body=BOMB, Content_Encoding="gzip")
 
     def do_short(self):
         self.answer(body=b"x" * 10, length=100)
