@@ -116,3 +116,11 @@ def toy_model(toys):
     from shelfwise.categorizer import Categorizer
 
     return Categorizer().fit(toys)
+
+
+@pytest.fixture(scope="session")
+def saved_toy(toy_model, tmp_path_factory):
+    """The folder of `toy_model`; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("toy") / "model"
+    toy_model.save(folder)
+    return folder

@@ -24,11 +24,11 @@ from shelfwise.corrections.state import Corrections, Learned
 from shelfwise.decide.decision import Decision
 from shelfwise.errors import CatalogueError, ModelError, PromiseError
 from shelfwise.explain import Witnesses, explain
-from shelfwise.features.cache import VectorCache
-from shelfwise.features.vectors import EncoderMark, ProductEncoders
+from shelfwise.features.vectors import EncoderMark
 from shelfwise.keeping import Parts, from_files, to_files
-from shelfwise.lesson import Training, clean_batches, open_pictures, sides
+from shelfwise.lesson import Training
 from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table, withhold
+from shelfwise.reading import BATCH, Listens, Reader
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import map_blocks
 from shelfwise.training import train
@@ -143,7 +143,7 @@ class Categorizer:
         For large catalogues use `predict_batches`: this array is rows x categories.
         """
         products = self.products(_source(catalogue))
-        asked = self._witnesses()
+        asked = self.witnesses()
         labels = len(asked.corrections.taxonomy.labels)
         blocks = map_blocks(lambda block: asked.ask(block)[0], products, labels, self.threads)
         parts = list(blocks) or [np.empty((0, labels), np.float32)]
@@ -165,7 +165,7 @@ class Categorizer:
         options: PredictOptions | None = None,
         *,
         split: str | None = None,
-        rows: int = 20_000,
+        rows: int = BATCH,
     ) -> Iterator[pl.DataFrame]:
         """Predict in pieces of at most `rows` rows, in input order and bounded memory; one piece at least.
 
@@ -177,9 +177,9 @@ class Categorizer:
         """
         options = options or PredictOptions()
         thresholds = self.thresholds(options.promise)
-        asked = self._witnesses()  # all batches by the same corrections, whoever makes more meanwhile
+        asked = self.witnesses()  # all batches by the same corrections, whoever makes more meanwhile
         for products in self._product_batches(_source(catalogue), split, rows):
-            yield self._predict(products, options, thresholds, asked)
+            yield self.predict_products(products, options, thresholds, asked)
 
     def predict_to_file(
         self,
@@ -221,38 +221,20 @@ class Categorizer:
         """Read a catalogue as products with the roles that were learned (see `catalogue.products.clean`)."""
         return pl.concat(list(self._product_batches(source, split, 100_000)))
 
-    def _product_batches(self, source: Source, split: str | None, rows: int) -> Iterator[pl.DataFrame]:
+    def reader(self, source: Source, split: str | None = None) -> Reader:
+        """What reads a catalogue as this model's products, the rows marked test alone with a `split`."""
         self.check_fitted()
-        roles = self.roles_
-        if split is not None:
-            if split not in source.columns:
-                listed = ", ".join(source.columns)
-                raise CatalogueError(f"there is no column {split!r} to split by; columns are: {listed}")
-            roles = replace(roles, split=split)
-        encoders: ProductEncoders | None = None
-        empty = True
-        for products in clean_batches(source, roles, self.recipe, rows):
-            encoders = encoders or self._open_encoders(source, products)
-            chosen = products
-            if split is not None:
-                chosen = products.filter(
-                    sides(products, split)[1] | (products["status"] == "unreadable").to_numpy()
-                )
-            if chosen.height or empty:
-                yield encoders.attach(chosen)
-                empty = False
+        listens = Listens(self.views_.fields, tuple(self.views_.dense), self.marks_)
+        return Reader.of(source, self.roles_, self.recipe, listens, split)
 
-    def _open_encoders(self, source: Source, products: pl.DataFrame) -> ProductEncoders:
-        """The encoders that the model's views need for a catalogue; pictures that are not there need none."""
-        recipe = self.recipe
-        wanted = not {"pictures", "pixels"}.isdisjoint(self.views_.dense)
-        for name, used in (("encoder", "encoder" in self.views_.dense), ("pictures", wanted)):
-            if not used:
-                recipe = replace(recipe, **{name: replace(getattr(recipe, name), encoder="none")})
-        pictures = open_pictures(source, products, recipe.pictures.folder) if wanted else None
-        encoders = ProductEncoders(recipe, self.views_.fields, pictures, VectorCache())
-        encoders.check(self.marks_)
-        return encoders
+    def _product_batches(self, source: Source, split: str | None, rows: int) -> Iterator[pl.DataFrame]:
+        reader = self.reader(source, split)
+        empty = True
+        for place, raw in reader.batches(source, rows):
+            chosen = reader.choose(raw, place)
+            if chosen.height or empty:
+                yield reader.attach(chosen)
+                empty = False
 
     def check_fitted(self) -> None:
         """Raise ModelError where neither `fit` nor `load` has given anything to predict with."""
@@ -262,9 +244,13 @@ class Categorizer:
                 "or take a model folder with shelfwise.load"
             )
 
-    def _predict(
+    def predict_products(
         self, products: pl.DataFrame, options: PredictOptions, thresholds: Thresholds | None, asked: Witnesses
     ) -> pl.DataFrame:
+        """The predictions table of products that a `reader` gave; every door to a file comes through here.
+
+        `thresholds` keep the promise of the options, `asked` are the `witnesses`: taken once for all batches.
+        """
         taxonomy = asked.corrections.taxonomy
 
         def work(block: pl.DataFrame) -> pl.DataFrame:
@@ -282,7 +268,8 @@ class Categorizer:
             return work(products)
         return pl.concat(list(map_blocks(work, products, len(taxonomy.labels), self.threads)))
 
-    def _witnesses(self) -> Witnesses:
+    def witnesses(self) -> Witnesses:
+        """What answers are asked of: it stays as it is while the model is corrected."""
         return Witnesses(self.decision_.fusion, self.corrections_)
 
     # -- correcting ------------------------------------------------------------------------------------------

@@ -175,22 +175,32 @@ def clean_batches(source: Source, roles: Roles, recipe: Recipe, rows: int) -> It
         The catalogue has none of the columns that the roles name.
 
     """
+    columns = read_columns(source, roles, recipe)
+    row = 0
+    for batch in source.batches(rows, columns):
+        yield clean_rows(batch, roles, recipe, row)
+        row += batch.height
+    if row == 0:
+        yield clean_rows(source.frame(columns), roles, recipe)
+
+
+def read_columns(source: Source, roles: Roles, recipe: Recipe) -> list[str]:
+    """The columns of a catalogue that are read; CatalogueError where the roles name none of them."""
     columns = roles.used(source.columns)
     if not columns:
         raise CatalogueError(
             f"{_named(source)}: none of the columns {', '.join(roles.used())} is there. Columns are: "
             f"{', '.join(source.columns) or 'none'}. Is this the catalogue that the model was made for?"
         )
+    return [*columns, *(c for c in recipe.table.columns if c in source.columns and c not in columns)]
+
+
+def clean_rows(
+    raw: pl.DataFrame, roles: Roles, recipe: Recipe, first_row: int | pl.Series = 0
+) -> pl.DataFrame:
+    """Raw rows with their `read_columns` as products; `first_row`: see `products.clean`."""
     unlabelled = tuple(recipe.catalogue.unlabelled) or UNLABELLED
-    row = 0
-    table = recipe.table.columns
-    beside = [name for name in table if name in source.columns and name not in columns]
-    for batch in source.batches(rows, [*columns, *beside]):
-        yield _with_table(clean(batch, roles, row, unlabelled), batch, table)
-        row += batch.height
-    if row == 0:
-        nothing = source.frame([*columns, *beside])
-        yield _with_table(clean(nothing, roles, 0, unlabelled), nothing, table)
+    return _with_table(clean(raw, roles, first_row, unlabelled), raw, recipe.table.columns)
 
 
 def _with_table(products: pl.DataFrame, raw: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

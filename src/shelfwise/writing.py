@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections import Counter
@@ -52,7 +53,9 @@ def check_output(output: str | os.PathLike[str]) -> Path:
     if path.suffix.lower() not in FORMATS:
         raise CatalogueError(f"cannot write {path}: the file's ending must be one of {', '.join(FORMATS)}")
     if path.is_dir():
-        raise CatalogueError(f"cannot write {path}: it is a folder")
+        raise CatalogueError(
+            f"cannot write {path}: it is a folder; end it with / to have numbered files written into it"
+        )
     return path
 
 
@@ -100,6 +103,13 @@ def _write(pieces: Iterator[pl.DataFrame], path: Path, suffix: str) -> None:
                 file.write(_flat(piece).write_csv(include_header=number == 0).encode())
             else:
                 file.write(piece.write_ndjson().encode())
+
+
+def parquet_bytes(table: pl.DataFrame, form: Form = "full") -> bytes:
+    """One table of predictions as a whole Parquet file."""
+    buffer = io.BytesIO()
+    (_ids_only(table) if form == "ids" else table).rechunk().write_parquet(buffer)
+    return buffer.getvalue()
 
 
 def write_parquet(first: pl.DataFrame, pieces: Iterator[pl.DataFrame], path: Path) -> None:

@@ -175,6 +175,7 @@ class PictureFolder:
         count = products.height
         ids, images, data = (_listed(products, name, count) for name in ("product_id", "image", "picture"))
         reasons = _listed(products, "reason", count)
+        rows = products["row"].to_list() if "row" in products.columns else range(count)
         ids = [None if (why or "").find(_NO_ID) >= 0 else one for one, why in zip(ids, reasons, strict=True)]
         if self.index is None and self._beside is None:
             tries = [_Try([])] * count
@@ -186,7 +187,7 @@ class PictureFolder:
         hits = self._hits([key for each in tries for key in each.keys])
         return [
             Picture(str(one or f"row {row}"), data=inside) if inside is not None else self._first(each, hits)
-            for row, (one, inside, each) in enumerate(zip(ids, data, tries, strict=True))
+            for row, one, inside, each in zip(rows, ids, data, tries, strict=True)
         ]
 
     # -- keys ------------------------------------------------------------------------------------------------

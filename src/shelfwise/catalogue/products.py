@@ -47,7 +47,10 @@ _SPLITS = {"validation": "val", "valid": "val", "dev": "val", "training": "train
 
 
 def clean(
-    frame: pl.DataFrame, roles: Roles, first_row: int = 0, unlabelled: Sequence[str] = paths.UNLABELLED
+    frame: pl.DataFrame,
+    roles: Roles,
+    first_row: int | pl.Series = 0,
+    unlabelled: Sequence[str] = paths.UNLABELLED,
 ) -> pl.DataFrame:
     """Turn raw rows into products: one row out for each row in, in the same order.
 
@@ -59,7 +62,7 @@ def clean(
     Args:
         frame: rows of a catalogue with at least one of the columns that the roles name.
         roles: which column is what.
-        first_row: place of the first row in the whole input.
+        first_row: place of the first row in the whole input, or the places of all rows.
         unlabelled: category values that mean "no category" (whole value, or every level of a path).
 
     Returns:
@@ -236,8 +239,11 @@ def _raw(raw: pl.DataFrame, name: str | None) -> pl.Series:
 # ------------------------------------------------------------------------------------------------
 
 
-def _ids(out: pl.DataFrame, raw: pl.DataFrame, roles: Roles, first_row: int) -> pl.DataFrame:
-    rows = pl.int_range(first_row, first_row + raw.height, dtype=pl.Int64, eager=True).alias("row")
+def _ids(out: pl.DataFrame, raw: pl.DataFrame, roles: Roles, first_row: int | pl.Series) -> pl.DataFrame:
+    if isinstance(first_row, pl.Series):
+        rows = first_row.cast(pl.Int64).alias("row")
+    else:
+        rows = pl.int_range(first_row, first_row + raw.height, dtype=pl.Int64, eager=True).alias("row")
     ids = strip_html(_raw(raw, roles.product_id))
     absent = ids.is_null() | (ids == "")
     lacking = absent if roles.product_id is not None else absent & False

@@ -19,6 +19,7 @@ from shelfwise.catalogue.jsonlines import open_json
 from shelfwise.catalogue.parts import UNREADABLE, Part, Problem, Scan
 from shelfwise.catalogue.picture_index import PICTURE_ENDINGS
 from shelfwise.catalogue.profiles import as_text
+from shelfwise.catalogue.remote import Copies, Fetched, is_remote, list_files, local_path
 from shelfwise.errors import CatalogueError
 
 __all__ = ["UNREADABLE", "Problem", "Source", "open_source"]
@@ -201,7 +202,8 @@ def open_source(where: object) -> Source:
         where: a Parquet, CSV, TSV or JSON-lines file (text also gzipped), a folder of such files, a glob, a
         folder of
             pictures whose sub-folders are the categories, or any frame that speaks Arrow (polars, pandas,
-            pyarrow, DuckDB results).
+            pyarrow, DuckDB results). Files, folders and globs also by an address, such as s3://shop/dumps/
+            (extra `cloud`; see `catalogue.remote`).
 
     Returns:
         A `Source`. Text files are read through once, to find their encoding and the rows that are broken.
@@ -212,6 +214,9 @@ def open_source(where: object) -> Source:
     """
     if not isinstance(where, str | os.PathLike):
         return _open_frame(where)
+    if is_remote(str(where)):
+        return _open_remote(str(where))
+    where = local_path(str(where))
     path = Path(where)
     if path.is_dir():
         return _open_folder(path)
@@ -319,9 +324,25 @@ def _open_files(files: list[Path], folder: Path | None = None) -> Source:
     parts = [_open_file(p) for p in files if p.stat().st_size]
     if not parts:
         raise CatalogueError(f"{files[0]}: all {len(files)} files are empty (0 bytes).")
+    return Source(parts, _common_format(files), [f"{p.name}: empty file, left out" for p in empty], folder)
+
+
+def _common_format(files: Sequence[Path]) -> str:
     formats = {_format(p) or "csv" for p in files}
-    format_name = next(iter(formats)) if len(formats) == 1 else "mixed"
-    return Source(parts, format_name, [f"{p.name}: empty file, left out" for p in empty], folder)
+    return next(iter(formats)) if len(formats) == 1 else "mixed"
+
+
+def _open_remote(where: str) -> Source:
+    """Open the files of another system; see `remote`."""
+    files, names = list_files(where, lambda name: _format(Path(name)) is not None)
+    if any(not name.lower().endswith(".json") for name in names):
+        names = [name for name in names if not name.lower().endswith(".json")]
+    copies = Copies(files, names)
+    parts: list[Part] = [Fetched(name, copies, _open_file) for name in copies.filled]
+    if not parts:
+        raise CatalogueError(f"{where}: all {len(names)} files are empty (0 bytes).")
+    notes = [f"{Path(name).name}: empty file, left out" for name in names if name not in copies.filled]
+    return Source(parts, _common_format([Path(name) for name in names]), notes)
 
 
 def _open_pictures(folder: Path, pictures: list[Path]) -> Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from shelfwise.cli import demo as demonstrating
 from shelfwise.cli import doctor, encoders, options, terminal
 from shelfwise.cli import explore as exploring
 from shelfwise.cli import images as fetching
+from shelfwise.cli import predict as predicting
 from shelfwise.cli import queue as queueing
 from shelfwise.cli import review as reviewing
 from shelfwise.cli import scrape as scraping
@@ -181,7 +181,7 @@ def evaluate(
     tracker = open_trackers(track, lambda note: click.echo(note, err=True))
     categorizer = shelfwise.load(resolve_model(model))
     categorizer.recipe = options.with_encoders(categorizer.recipe, images, text_encoder, image_encoder)
-    _mind_pictures(categorizer)
+    predicting.mind_pictures(categorizer)
     outcome = shelfwise.judge(categorizer, catalogue, split=split, promise=promise)
     scores = shelfwise.score(outcome, seed=seed or 0)
     title = f"{model} on {catalogue}"
@@ -197,63 +197,6 @@ def evaluate(
     else:
         show_scores(terminal.stdout(), outcome, scores, page)
         show_tracked(terminal.stdout(), tracker.places, tracker.notes)
-
-
-@main.command(short_help="Sort products with a model, from file to file.")
-@options.model()
-@options.catalogue()
-@options.output()
-@options.split("Predict the rows that this column marks test; all rows otherwise.")
-@options.images()
-@options.encoders()
-@click.option(
-    "--top",
-    metavar="K",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Candidates for each product.",
-)
-@options.promise(
-    "Accept only what is right this often, such as 0.98; name the surest parent shelf for the rest."
-)
-@click.option(
-    "--explain", is_flag=True, help="Give the words, similar products and votes behind each answer."
-)
-@click.option("--ids-only", is_flag=True, help="Write product_id and predicted_category_id alone.")
-@options.threads()
-@options.as_json()
-def predict(
-    model: str,
-    catalogue: str,
-    output: str,
-    split: str | None,
-    images: str | None,
-    text_encoder: str | None,
-    image_encoder: str | None,
-    top: int,
-    promise: float | None,
-    explain: bool,
-    ids_only: bool,
-    threads: int | None,
-    as_json: bool,
-) -> None:
-    """Put each product of CATALOGUE on a shelf of MODEL: one row out for each row in, in the same order."""
-    from shelfwise.cli.summaries import show_predictions
-    from shelfwise.track.model import resolve_model
-
-    asked = shelfwise.PredictOptions(top, promise, explain, "ids" if ids_only else "full")
-    categorizer, source = shelfwise.load(resolve_model(model)), shelfwise.open_source(catalogue)
-    categorizer.recipe = replace(
-        options.with_encoders(categorizer.recipe, images, text_encoder, image_encoder), threads=threads or 0
-    )
-    _mind_pictures(categorizer)
-    with terminal.counting_rows(source.rows) as notify:
-        written = categorizer.predict_to_file(source, output, asked, split=split, notify_rows=notify)
-    if as_json:
-        terminal.write_json({"output": output, **vars(written)})
-    else:
-        show_predictions(terminal.stdout(), output, written)
 
 
 @main.command(short_help="List the settings that come along, or print all of them.")
@@ -310,13 +253,7 @@ def search(
     terminal.write_json(found.to_dict()) if as_json else show_search(console, found, output)
 
 
-def _mind_pictures(model: shelfwise.Categorizer) -> None:
-    """Tell where pictures are looked for, if the model listens to them and no folder was given."""
-    if {"pictures", "pixels"} & set(model.views_.dense) and not model.recipe.pictures.folder:
-        told = "This model looks at pictures, too. Without --images they are taken from the catalogue itself"
-        click.echo(f"{told}, or from beside it.", err=True)
-
-
+main.add_command(predicting.predict)
 main.add_command(encoders.finetune)
 main.add_command(encoders.export)
 main.add_command(scraping.scrape)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shelfwise.evaluate import Outcome, Scores
     from shelfwise.evaluate.metrics import Headline
     from shelfwise.lesson import Training
+    from shelfwise.scale.bulk import BulkReport
     from shelfwise.search.study import Search, Trial
     from shelfwise.writing import Written
 
@@ -209,6 +210,18 @@ def show_predictions(console: Console, output: str, written: Written) -> None:
             console,
             ["No category is sure enough for this promise; the column shelf may have a parent that is."],
         )
+
+
+def show_bulk(console: Console, output: str, report: BulkReport) -> None:
+    """What `show_predictions` tells, what was there before, and how the catalogue has changed."""
+    show_predictions(console, output, report.written)
+    if report.resumed:
+        lines(console, [f"An earlier run had done {report.resumed:,} of them."])
+    if report.changes is not None:
+        told = ", ".join(f"{rows:,} {name}" for name, rows in vars(report.changes).items())
+        lines(console, [f"Since the last run: {told}."])
+    if report.note:
+        remarks(console, [report.note])
 
 
 def show_recipes(console: Console, recipes: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -128,7 +129,16 @@ def counting_rows(total: int) -> Iterator[Callable[[int], None]]:
     if not console.is_terminal:
         yield lambda rows: None
         return
-    shown = (TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*shown, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda rows: progress.advance(task, rows)
+    rate = TextColumn("{task.fields[rate]} rows/s")
+    shown = (TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    with Progress(*shown, console=console, transient=True, speed_estimate_period=300) as progress:
+        task = progress.add_task("", total=total, rate="-")
+        begun, done = time.monotonic(), 0
+
+        def advance(rows: int) -> None:
+            nonlocal done
+            done += rows
+            rate = f"{done / max(time.monotonic() - begun, 1e-9):,.0f}"
+            progress.update(task, advance=rows, rate=rate)
+
+        yield advance

@@ -1,0 +1,75 @@
+"""Ray does the same shards as one process does, and those of a worker that died again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from scale_shop import dump, sha256
+from shelfwise.errors import MissingExtraError, ModelError
+from shelfwise.scale import Bulk, BulkOptions, bulk
+
+RAY = BulkOptions(engine="ray")
+# Ray opens sockets and files that it leaves to the end of the process.
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("ray")]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of this machine, with two processors."""
+    ray = pytest.importorskip("ray")
+    ray.init(
+        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False
+    )
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture
+def straight(saved_toy, tmp_path, monkeypatch):
+    """The digest of what one process writes, in shards of fifty rows."""
+    monkeypatch.setattr(bulk, "SHARD", 50)
+    Bulk.load(saved_toy).predict(dump(700), tmp_path / "straight.parquet")
+    return sha256(tmp_path / "straight.parquet")
+
+
+def pid():
+    return os.getpid()
+
+
+def test_ray_writes_the_same_bytes_though_workers_are_killed(cluster, saved_toy, tmp_path, straight):
+    cluster.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not see the tests
+    pid_of = cluster.remote(pid)
+    killed = []
+
+    def listen(rows):
+        if not killed:
+            killed.extend(set(cluster.get([pid_of.remote() for _ in range(4)])))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    report = Bulk.load(saved_toy).predict(dump(700), tmp_path / "a.parquet", RAY, listen)
+
+    assert killed
+    assert report.written.rows == 700
+    assert sha256(tmp_path / "a.parquet") == straight
+
+
+def test_errors_come_back_and_what_a_machine_does_not_see_is_told(cluster, saved_toy, tmp_path, monkeypatch):
+    model = Bulk.load(saved_toy)
+    monkeypatch.setattr("shelfwise.scale.shards.keep", lambda *rest: None)
+    model.folder = str(tmp_path / "only-here")
+    with pytest.raises(ModelError, match="paths that all of them see"):
+        model.predict(dump(60), tmp_path / "a.csv", RAY)
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_ray_that_is_not_installed_is_told(saved_toy, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+    with pytest.raises(MissingExtraError, match=r"shelfwise\[ray\]"):
+        Bulk.load(saved_toy).predict(dump(20), tmp_path / "a.csv", RAY)
+    assert list(tmp_path.iterdir()) == []

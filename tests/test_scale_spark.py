@@ -1,0 +1,85 @@
+"""Spark does the same shards as one process does, and those of a worker that died again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+
+import pytest
+
+from scale_shop import children, dump, sha256
+from shelfwise.errors import MissingExtraError, ModelError, RecipeError
+from shelfwise.scale import Bulk, BulkOptions, bulk
+
+SPARK = BulkOptions(engine="spark")
+# Spark leaves sockets to the end of the process.
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("spark")]
+
+
+@pytest.fixture(scope="module")
+def session():
+    """Spark on this machine, with two processors; a shard is tried four times."""
+    sql = pytest.importorskip("pyspark.sql")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, and there is none here")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        builder = sql.SparkSession.builder.master("local[2,4]").appName("tests")
+        opened = builder.config("spark.ui.enabled", "false").getOrCreate()
+        opened.sparkContext.setLogLevel("OFF")
+        yield opened
+        opened.stop()
+
+
+@pytest.fixture
+def straight(saved_toy, tmp_path, monkeypatch):
+    """The digest of what one process writes, in shards of fifty rows."""
+    monkeypatch.setattr(bulk, "SHARD", 50)
+    Bulk.load(saved_toy).predict(dump(700), tmp_path / "straight.parquet")
+    return sha256(tmp_path / "straight.parquet")
+
+
+def test_spark_writes_the_same_bytes_though_workers_are_killed(session, saved_toy, tmp_path, straight):
+    java = session.sparkContext._gateway.proc.pid
+    killed = []
+
+    def listen(rows):
+        if not killed:
+            killed.extend(worker for daemon in children(java) for worker in children(daemon))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    report = Bulk.load(saved_toy).predict(dump(700), tmp_path / "a.parquet", SPARK, listen)
+
+    assert killed
+    assert report.written.rows == 700
+    assert sha256(tmp_path / "a.parquet") == straight
+
+
+def test_what_a_machine_does_not_see_is_told(session, saved_toy, tmp_path, monkeypatch):
+    model = Bulk.load(saved_toy)
+    monkeypatch.setattr("shelfwise.scale.shards.keep", lambda *rest: None)
+    model.folder = str(tmp_path / "only-here")
+    with pytest.raises(ModelError, match="paths that all of them see"):
+        model.predict(dump(60), tmp_path / "a.csv", SPARK)
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_spark_that_is_not_installed_is_told(saved_toy, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+
+    with pytest.raises(MissingExtraError, match=r"shelfwise\[spark\]"):
+        Bulk.load(saved_toy).predict(dump(20), tmp_path / "a.csv", SPARK)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_java_that_is_missing_is_told(saved_toy, tmp_path, monkeypatch):
+    sql = pytest.importorskip("pyspark.sql")
+    monkeypatch.setattr(sql.SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+    with pytest.raises(RecipeError, match="needs Java"):
+        Bulk.load(saved_toy).predict(dump(20), tmp_path / "a.csv", SPARK)
