@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from scale_shop import dump, sha256
-from shelfwise.errors import MissingExtraError, ModelError
+from shelfwise.errors import MissingExtraError, ModelError, RecipeError
 from shelfwise.scale import Bulk, BulkOptions, bulk
 
 RAY = BulkOptions(engine="ray")
@@ -65,6 +65,19 @@ def test_errors_come_back_and_what_a_machine_does_not_see_is_told(cluster, saved
     with pytest.raises(ModelError, match="paths that all of them see"):
         model.predict(dump(60), tmp_path / "a.csv", RAY)
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_cluster_that_cannot_be_reached_is_told(saved_toy, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def init(**options):
+        raise ConnectionError("nobody at 127.0.0.1:9")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(RecipeError, match=r"nobody at.*RAY_ADDRESS"):
+        Bulk.load(saved_toy).predict(dump(20), tmp_path / "a.csv", RAY)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ray_that_is_not_installed_is_told(saved_toy, tmp_path, monkeypatch):

@@ -88,8 +88,8 @@ def predict(
     from shelfwise.scale.bulk import Bulk, BulkOptions
     from shelfwise.track.model import resolve_model
 
-    held = [asked.pop(name) for name in ("top", "promise", "explain")]
-    wanted = shelfwise.PredictOptions(*held, form="ids" if asked.pop("ids_only") else "full")
+    top, promise, explain, ids = (asked.pop(name) for name in ("top", "promise", "explain", "ids_only"))
+    wanted = shelfwise.PredictOptions(top, promise, explain, "ids" if ids else "full")
     chosen = BulkOptions(wanted, **{**asked, "threads": asked["threads"] or 0})
     bulk = Bulk.load(resolve_model(model))
     source = shelfwise.open_source(catalogue)

@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.errors import CatalogueError
-from shelfwise.writing import write_whole
+from shelfwise.unfinished import write_whole
 
 _ABOUT = "state.json"
 _FORMAT = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from shelfwise.errors import MissingExtraError
+from shelfwise.errors import MissingExtraError, RecipeError
 from shelfwise.scale.engine import AHEAD, Outcome, in_order
 from shelfwise.scale.shards import Done, Job, Task, work
 
@@ -23,6 +23,8 @@ def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcom
     ------
     MissingExtraError
         Ray is not installed.
+    RecipeError
+        The cluster cannot be reached.
 
     """
     try:
@@ -31,7 +33,13 @@ def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcom
         raise MissingExtraError("--engine ray", "ray") from None
     began = not ray.is_initialized()
     if began:
-        ray.init(log_to_driver=False, configure_logging=False)
+        try:
+            ray.init(log_to_driver=False, configure_logging=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise RecipeError(
+                f"--engine ray finds no cluster: {error}. Is RAY_ADDRESS right, and RAY_AUTH_TOKEN the same on "
+                "all machines? Without RAY_ADDRESS a cluster of this machine is started."
+            ) from error
     try:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         most = workers or AHEAD * max(1, int(resources.get("CPU", 1)))
