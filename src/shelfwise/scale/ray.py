@@ -37,8 +37,8 @@ def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcom
             ray.init(log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise RecipeError(
-                f"--engine ray finds no cluster: {error}. Is RAY_ADDRESS right, and RAY_AUTH_TOKEN the same on "
-                "all machines? Without RAY_ADDRESS a cluster of this machine is started."
+                f"--engine ray finds no cluster: {error}. Is RAY_ADDRESS right, and are RAY_AUTH_MODE and "
+                "RAY_AUTH_TOKEN the same on all machines?"
             ) from error
     try:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
