@@ -46,20 +46,29 @@ def whole_file(path: Path, stem: str = "") -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path`: flushed and moved there at the end, removed when anything fails.
 
-    A folder that is there is replaced at once where the system can exchange two folders; elsewhere it comes
-    back if that fails. OSError is left to the caller.
+    A folder that is there is replaced; see `put_folder`. OSError is left to the caller.
     """
     with _held(path, path.name, folder=True) as building:
         building.chmod(0o755)
         yield building
-        for file in sorted(building.rglob("*")):
-            _flush(file)
-        _flush(building)
-        if path.exists() and not _exchanged(building, path):
-            _replace(building, path)
-        elif building.exists() and not path.exists():
-            building.rename(path)
-        _flush(path.parent)
+        put_folder(building, path)
+
+
+def put_folder(building: Path, path: Path) -> None:
+    """Flush a folder and move it to its place on the same disk; one that is there goes.
+
+    In one step where the system can exchange two folders; elsewhere the old one comes back if that fails.
+    """
+    for file in sorted(building.rglob("*")):
+        _flush(file)
+    _flush(building)
+    if not path.exists():
+        building.rename(path)
+    elif _exchanged(building, path):
+        shutil.rmtree(building, ignore_errors=True)
+    else:
+        _replace(building, path)
+    _flush(path.parent)
 
 
 def write_whole(path: Path, content: bytes) -> None:

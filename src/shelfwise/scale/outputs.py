@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from shelfwise.errors import CatalogueError
 from shelfwise.predictions import Form
 from shelfwise.scale.place import open_place
 from shelfwise.scale.shards import Done, part_of
+from shelfwise.unfinished import put_folder
 from shelfwise.writing import Written, check_output, write_tables
 
 MANIFEST = "_MANIFEST.json"
@@ -135,19 +135,8 @@ class Output:
             return
         self._check_folder()
         building, target = Path(self.parts), Path(self.where)
-        old = building.with_name(f".{self.name}.old")
         try:
-            for entry in building.iterdir():
-                _flush(entry)
-            if target.exists():
-                target.rename(old)
             target.parent.mkdir(parents=True, exist_ok=True)
-            building.rename(target)
+            put_folder(building, target)
         except OSError as error:
             raise CatalogueError(f"cannot write {target}: {error}") from error
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
