@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from part_rows import PartRows, matrix
 from shelfwise.learners.active_set import ActiveSet, Support
+from shelfwise.learners.rows import MatrixRows
 
 
 def duals_of(active: ActiveSet) -> list[dict[int, float]]:
@@ -41,6 +43,35 @@ def test_new_rivals_keep_the_dual_variables_of_the_old():
 
     assert duals_of(more) == [{1: 0.1, 3: 0.0}, {0: 0.2, 2: 0.3}, {3: 0.4, 0: 0.0, 2: 0.0}]
     assert firsts_of(more) == [[1], [0, 2], [3]]  # a class's own rows come first
+
+
+def test_classes_are_cut_into_blocks_whose_rows_fit():
+    X = matrix(60)
+    y = np.arange(60, dtype=np.int32) // 10
+    active = ActiveSet.of_own_rows(y, 7).with_rivals(
+        np.full((60, 1), 5, np.int32), (np.arange(60) % 3 == 0).astype(np.int32)
+    )
+    lengths = np.diff(X.indptr)
+    for room in (1, 100, 150, 10**6):
+        blocks = active.blocks(PartRows(X, room))
+        assert [c for block in blocks for c in block] == list(range(7))
+        for block in blocks:
+            rows = np.unique(active.rows[active.starts[block.start] : active.starts[block.stop]])
+            assert lengths[rows].sum() <= room or len(block) == 1
+    assert len(active.blocks(PartRows(X, 10**6))) == len(active.blocks(MatrixRows(X))) == 1
+
+
+def test_a_part_counts_in_its_own_rows_and_writes_to_the_whole():
+    X, y = matrix(12), np.arange(12, dtype=np.int32) % 3
+    active = ActiveSet.of_own_rows(y, 3)
+    part = active.part(range(1, 3), PartRows(X, 1), np.arange(12, dtype=np.float32))
+
+    rows = [1, 4, 7, 10, 2, 5, 8, 11]
+    assert part.squares[part.active.rows].tolist() == rows
+    assert (part.X[part.active.rows] != X[rows]).nnz == 0
+    assert part.X.shape[0] == 8
+    part.active.alphas[0] = 0.5
+    assert active.alphas.tolist() == [0] * 4 + [0.5] + [0] * 7
 
 
 def test_a_support_is_the_dual_variables_that_are_not_zero():

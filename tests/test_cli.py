@@ -447,3 +447,39 @@ def test_predict_tells_where_the_products_went(trained, tmp_path):
 
     assert "Status: ok" in told
     assert {len(json.loads(line)["candidates"]) for line in output.read_text().splitlines()} == {2}
+
+
+# -- memory --------------------------------------------------------------------------------------------------
+
+
+def test_training_within_little_memory_says_what_lay_in_files_and_leaves_none(tmp_path):
+    catalogue, folder = products(tmp_path / "shop.parquet"), tmp_path / "work"
+    folder.mkdir()
+    done = run("train", catalogue, "--model", tmp_path / "free", "--json")
+    bound = run(
+        "train", catalogue, "--model", tmp_path / "bound", "--memory", "610MB", "--work", folder, "--json"
+    )
+
+    assert (done.exit_code, bound.exit_code) == (0, 0)
+    free, told = json.loads(done.stdout)["memory"], json.loads(bound.stdout)["memory"]
+    assert free["filed"] == 0 < free["limit"]
+    assert told["limit"] == 610_000_000
+    assert list(folder.iterdir()) == []
+    manifests = [(tmp_path / name / "MANIFEST.json").read_bytes() for name in ("free", "bound")]
+    assert manifests[0] == manifests[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--memory", "much"], "'much' is no size of memory"),
+        (["--memory", "100MB"], "100 MB of memory are too little"),
+        (["--work", "nowhere"], "does not exist"),
+    ],
+)
+def test_memory_that_makes_no_sense_is_refused(tmp_path, options, why):
+    done = run("train", products(tmp_path / "shop.parquet"), "--model", tmp_path / "model", *options)
+
+    assert done.exit_code == 2
+    assert why in " ".join(done.stderr.split())
+    assert not (tmp_path / "model").exists()

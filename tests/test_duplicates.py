@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelfwise.catalogue import duplicates
-from shelfwise.catalogue.duplicates import COMMON_ADDRESS, find_near_duplicates, group_near_duplicates
+from shelfwise.catalogue.duplicates import (
+    COMMON_ADDRESS,
+    find_by_keys,
+    find_near_duplicates,
+    group_near_duplicates,
+    keys_of,
+)
 from shelfwise.catalogue.picture_hashes import WIDTH, PictureHashes
 
 LOREM = " ".join(f"word{i}" for i in range(40))
@@ -196,3 +202,14 @@ def test_pictures_of_other_rows_are_refused():
     with pytest.raises(ValueError, match="2 products but hashes of 1"):
         group_near_duplicates(products(["a", "b"]), pictures=hashes(["x"]))
     assert group_near_duplicates(products([]), pictures=hashes([])).tolist() == []
+
+
+def test_keys_alone_find_what_the_products_find_quickly():
+    frame = products(["Red boot", "red  BOOT!", "", "", "hat"]).with_columns(
+        group=pl.Series(["a", "", "b", None, "a"])
+    )
+    parts = [keys_of(frame[:2]), keys_of(frame[2:])]  # a row's keys depend on that row alone
+
+    found, whole = find_by_keys(pl.concat(parts)), find_near_duplicates(frame, quick=True)
+    assert found.groups.tolist() == whole.groups.tolist() == [0, 0, 1, 2, 0]
+    assert (found.articles.tolist(), found.joined) == (whole.articles.tolist(), whole.joined)

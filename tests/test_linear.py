@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from part_rows import PartRows
 from shelfwise.learners.linear import LinearLearner
 
 
@@ -176,6 +177,20 @@ def fitted(problem) -> LinearLearner:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_do_not_change_a_bit(problem, fitted, threads):
     assert bits_of(LinearLearner(threads=threads).fit(*problem, 40)) == bits_of(fitted)
+
+
+@pytest.mark.parametrize("room", [1, 3_000, 10**9], ids=["a class at a time", "some classes", "all at once"])
+def test_rows_in_parts_give_the_same_bits(problem, fitted, room):
+    X, y = problem
+    parts = PartRows(X, room)
+    parts.order = np.argsort(y % 7, kind="stable").astype(np.int32)  # rows of one class keep their order
+    learner = LinearLearner(threads=2).fit(parts, y, 40)
+
+    assert bits_of(learner) == bits_of(fitted)
+    assert parts.space.filed > 0
+    assert learner.support_.alphas.tobytes() == fitted.support_.alphas.tobytes()
+    again = [LinearLearner().fit(rows, y, 40, fitted.support_) for rows in (X, parts)]
+    assert bits_of(again[0]) == bits_of(again[1])
 
 
 def test_kept_weights_come_back_bit_for_bit(problem, fitted):

@@ -25,12 +25,17 @@ def features(threads: int = 1, fields: tuple[str, ...] = FIELDS, **recipe: objec
     return TextFeatures(TextRecipe(**{"bits": 18, **recipe}), fields, threads)
 
 
+def learned(fitted: TextFeatures, products: pl.DataFrame):
+    """The blocks of products that the features are learned from."""
+    return {name: rows.whole for name, rows in fitted.fit(fitted.hash([products])).items()}
+
+
 def bits_of(blocks) -> dict[str, tuple[bytes, ...]]:
     return {name: (m.data.tobytes(), m.indices.tobytes(), m.indptr.tobytes()) for name, m in blocks.items()}
 
 
 def test_there_is_a_block_of_all_grams_and_one_of_words():
-    blocks = features(min_rows=1).fit_transform(PRODUCTS)
+    blocks = learned(features(min_rows=1), PRODUCTS)
     assert tuple(blocks) == BLOCKS
     assert blocks["ngrams"].shape[0] == blocks["words"].shape[0] == 24
     # of titles and brands as one text: red shoe boot größe 42 靴 acme bolt; red-shoe red-boot größe-42 靴-red
@@ -41,7 +46,7 @@ def test_there_is_a_block_of_all_grams_and_one_of_words():
 
 def test_words_alone_know_no_pieces_of_words():
     fitted = features(min_rows=1)
-    fitted.fit_transform(pl.DataFrame({"title": ["shoe", "shoe"], "brand": ["", ""]}))
+    learned(fitted, pl.DataFrame({"title": ["shoe", "shoe"], "brand": ["", ""]}))
     blocks = fitted.transform(pl.DataFrame({"title": ["shoes"], "brand": [""]}))
     assert blocks["ngrams"].nnz > 0
     assert blocks["words"].nnz == 0
@@ -49,14 +54,14 @@ def test_words_alone_know_no_pieces_of_words():
 
 def test_only_the_asked_blocks_are_made():
     fitted = features()
-    fitted.fit_transform(PRODUCTS)
+    learned(fitted, PRODUCTS)
     assert list(fitted.transform(PRODUCTS, ["words"])) == ["words"]
 
 
 def test_other_columns_are_not_read_and_the_order_of_rows_stays():
     fitted = features()
-    blocks = fitted.fit_transform(PRODUCTS)
-    assert bits_of(blocks) == bits_of(features().fit_transform(PRODUCTS.drop("shop")))
+    blocks = learned(fitted, PRODUCTS)
+    assert bits_of(blocks) == bits_of(learned(features(), PRODUCTS.drop("shop")))
     assert np.diff(blocks["ngrams"].indptr)[4] == 0  # the row without text
     assert (blocks["words"][0] != blocks["words"][6]).nnz == 0  # the same text again
 
@@ -64,7 +69,7 @@ def test_other_columns_are_not_read_and_the_order_of_rows_stays():
 def test_louder_fields_have_more_of_a_row():
     def energy_of_brand(weight: float) -> float:
         fitted = features(min_rows=1, weights={"brand": weight})
-        block = fitted.fit_transform(PRODUCTS)["ngrams"]
+        block = learned(fitted, PRODUCTS)["ngrams"]
         only_brand = PRODUCTS.with_columns(title=pl.lit(""))
         columns = np.unique(fitted.transform(only_brand, ["ngrams"])["ngrams"].indices)
         return float((block[0, columns].toarray() ** 2).sum())
@@ -75,26 +80,26 @@ def test_louder_fields_have_more_of_a_row():
 
 
 def test_the_recipe_decides_the_grams():
-    few = features(min_rows=1, words=1, chars_min=3, chars_max=3).fit_transform(PRODUCTS)
-    many = features(min_rows=1).fit_transform(PRODUCTS)
-    limited = features(min_rows=1, max_features=7).fit_transform(PRODUCTS)
+    few = learned(features(min_rows=1, words=1, chars_min=3, chars_max=3), PRODUCTS)
+    many = learned(features(min_rows=1), PRODUCTS)
+    limited = learned(features(min_rows=1, max_features=7), PRODUCTS)
     for block in BLOCKS:
         assert few[block].shape[1] < many[block].shape[1]
         assert limited[block].shape[1] <= 7
 
 
 def test_threads_do_not_change_a_bit():
-    assert bits_of(features(3).fit_transform(PRODUCTS)) == bits_of(features(1).fit_transform(PRODUCTS))
+    assert bits_of(learned(features(3), PRODUCTS)) == bits_of(learned(features(1), PRODUCTS))
 
 
 def test_learning_and_transforming_agree_to_the_bit():
     fitted = features()
-    assert bits_of(fitted.fit_transform(PRODUCTS)) == bits_of(fitted.transform(PRODUCTS))
+    assert bits_of(learned(fitted, PRODUCTS)) == bits_of(fitted.transform(PRODUCTS))
 
 
 def test_features_come_back_bit_for_bit():
     fitted = features()
-    blocks = fitted.fit_transform(PRODUCTS)
+    blocks = learned(fitted, PRODUCTS)
     restored = features().restore(fitted.tensors())
     assert bits_of(restored.transform(PRODUCTS)) == bits_of(blocks)
     assert sorted(fitted.tensors()) == ["ngrams.idf", "ngrams.kept", "words.idf", "words.kept"]
@@ -103,5 +108,5 @@ def test_features_come_back_bit_for_bit():
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=6))
 def test_any_text_that_a_frame_can_hold_is_taken(texts):
     frame = pl.DataFrame({"title": texts, "brand": texts[::-1]})
-    blocks = features(min_rows=1).fit_transform(frame)
+    blocks = learned(features(min_rows=1), frame)
     assert all(np.isfinite(block.data).all() for block in blocks.values())

@@ -9,16 +9,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from shelfwise import training
+from shelfwise import intake, training
 from shelfwise.catalogue.read import open_source
 from shelfwise.categorizer import Categorizer, load
 from shelfwise.decide.fusion import Fusion
 from shelfwise.decide.pool import Pool
-from shelfwise.errors import LabelError
+from shelfwise.errors import LabelError, WorkspaceError
 from shelfwise.evaluate.judge import judge
 from shelfwise.predictions import PredictOptions
-from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, Recipe
-from shelfwise.training import train
+from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, Recipe, TableRecipe
+from shelfwise.training import Work, train
+from shelfwise.workspace import OWN, Workspace
 
 COLUMN = {"label": "category"}
 
@@ -240,7 +241,8 @@ def test_groups_never_cross_folds(monkeypatch, toys):
 
     class Watched(training.Views):
         def fit(self, products, *arguments):
-            seen.append(("fit", set(products["title"])))
+            if products.text.chosen is not None:
+                seen.append(("fit", set(twins["title"].filter(pl.Series(products.text.chosen)))))
             return super().fit(products, *arguments)
 
         def scores(self, products, *arguments):
@@ -255,6 +257,35 @@ def test_groups_never_cross_folds(monkeypatch, toys):
     for (_, learned), (_, tested) in folds:
         assert not learned & tested
     assert set.union(*(tested for _, (_, tested) in folds)) == set(twins["title"])
+
+
+def bytes_of(folder):
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("room", [0, 150_000], ids=["no room at all", "some room"])
+def test_a_model_is_the_same_to_the_bit_however_little_memory_there_is(tmp_path, monkeypatch, room):
+    monkeypatch.setattr(training, "check_room", lambda *asked: None)
+    monkeypatch.setattr(intake, "_READ_ROWS", 150)
+    catalogue = numbered(12, 40).with_columns(brand=pl.lit("Acme"), price=pl.lit(3.5))
+    recipe = Recipe(catalogue=CatalogueRecipe(label="category"), table=TableRecipe(columns=["price"]))
+    space = Workspace(OWN + room, tmp_path)
+    Categorizer(recipe).fit(catalogue).save(tmp_path / "free")
+    Categorizer(recipe).fit(catalogue, space=space).save(tmp_path / "bound")
+
+    assert space.filed > 500_000
+    assert bytes_of(tmp_path / "bound") == bytes_of(tmp_path / "free")
+
+
+def test_memory_that_is_too_little_is_refused_before_the_work_with_what_is_needed():
+    source = open_source(numbered(4, 100))
+    with pytest.raises(
+        WorkspaceError, match=r"100 MB of memory .* 400 products.* at least .*600 MB.*--memory"
+    ):
+        train(source, Recipe(), work=Work(space=Workspace(10**8)))
+    with pytest.raises(WorkspaceError, match="in 4 categories: at least 600 MB"):
+        training.check_room(Workspace(OWN), 400, 4, Recipe())
+    training.check_room(Workspace(8 * 10**9), 10_000_000, 3_000, Recipe())  # what is promised
 
 
 def test_folds_stop_when_there_are_rows_enough():

@@ -31,8 +31,9 @@ from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table, 
 from shelfwise.reading import BATCH, Listens, Reader
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import map_blocks
-from shelfwise.training import train
+from shelfwise.training import Work, train
 from shelfwise.views.panel import Views
+from shelfwise.workspace import Workspace
 from shelfwise.writing import Written, check_output, write_tables
 
 _NEVER = 2.0  # a threshold that no probability reaches
@@ -79,7 +80,12 @@ class Categorizer:
     # -- learning --------------------------------------------------------------------------------------------
 
     def fit(
-        self, catalogue: object, *, split: str | None = None, notify: Callable[[str], None] | None = None
+        self,
+        catalogue: object,
+        *,
+        split: str | None = None,
+        notify: Callable[[str], None] | None = None,
+        space: Workspace | None = None,
     ) -> Self:
         """Learn a catalogue's categories.
 
@@ -88,13 +94,17 @@ class Categorizer:
             split: a column that marks rows; those marked train or val are learned from. None: all labelled
                 rows.
             notify: called with the name of each step as it begins.
+            space: how much memory may be filled, and where files are put that do not fit into it; None: any
+                amount. The model is the same to the bit.
 
         Raises:
             CatalogueError, LabelError, RecipeError: what is wrong with the catalogue, its categories or the
                 recipe.
+            WorkspaceError: memory or disk are too small.
 
         """
-        done = train(_source(catalogue), self.recipe, split, self.threads, notify)
+        work = Work(self.threads, space or Workspace(), notify)
+        done = train(_source(catalogue), self.recipe, split, work)
         lesson = done.lesson
         self.roles_, self.marks_ = lesson.roles, lesson.marks
         self.decision_, self.training_ = done.decision, done.training

@@ -9,6 +9,7 @@
     ├── ModelError          a model folder is missing, damaged, foreign or newer, or a model was never fitted
     ├── EncoderError        a pretrained encoder cannot be opened or does not fit
     ├── PromiseError        the data cannot support the promise that was asked for
+    ├── WorkspaceError      memory or disk are too small for the work
     └── MissingExtraError   an optional dependency is not installed
 
 Each message says what was wrong, where (file, row, column or option), and what to do. The command line prints
@@ -69,6 +70,10 @@ class EncoderError(ShelfwiseError):
 
 class PromiseError(ShelfwiseError):
     """The data cannot support the promise that was asked for."""
+
+
+class WorkspaceError(ShelfwiseError):
+    """The memory that may be filled, or the disk that work files lie on, is too small for the work."""
 
 
 class MissingExtraError(ShelfwiseError):

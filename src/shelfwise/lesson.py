@@ -7,31 +7,40 @@ and near-duplicates are found, so that training only has to learn.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shelfwise.catalogue.duplicates import find_near_duplicates, group_near_duplicates
+from shelfwise.catalogue.duplicates import find_by_keys
 from shelfwise.catalogue.labels import LabelMapping, MappingReport, has_levels, reduce_rare
-from shelfwise.catalogue.paths import UNLABELLED
-from shelfwise.catalogue.picture_hashes import hash_pictures
+from shelfwise.catalogue.picture_hashes import PictureHashes, hash_pictures
 from shelfwise.catalogue.pictures import PictureFolder
-from shelfwise.catalogue.products import PICTURE, TEXT_FIELDS, clean
+from shelfwise.catalogue.pieces import Pieces
+from shelfwise.catalogue.products import PICTURE, TEXT_FIELDS
 from shelfwise.catalogue.read import Source
-from shelfwise.catalogue.roles import Roles, find_roles
-from shelfwise.catalogue.splits import count_crossing, given_split, sample
+from shelfwise.catalogue.roles import Roles
+from shelfwise.catalogue.splits import sample
 from shelfwise.catalogue.taxonomy import Taxonomy
-from shelfwise.corrections.doubted import read_doubted
-from shelfwise.errors import CatalogueError, LabelError, RecipeError
+from shelfwise.errors import LabelError
 from shelfwise.features.cache import VectorCache
-from shelfwise.features.vectors import PREFIX, TABLE, EncoderMark, ProductEncoders
+from shelfwise.features.vectors import PREFIX, EncoderMark, ProductEncoders
+from shelfwise.intake import Intake, Taken, asked_fields, choose_roles, named_source
+from shelfwise.intake import Training as Training  # also handed on, with what reads rows
+from shelfwise.intake import clean_batches as clean_batches
+from shelfwise.intake import clean_rows as clean_rows
+from shelfwise.intake import open_pictures as open_pictures
+from shelfwise.intake import read_columns as read_columns
+from shelfwise.intake import read_products as read_products
+from shelfwise.intake import sides as sides
+from shelfwise.intake import telling_fields as telling_fields
 from shelfwise.recipe import Recipe
+from shelfwise.workspace import Workspace
 
-_READ_ROWS = 100_000
+_FINGERPRINT_ROWS = 100_000
 _SAMPLE = 200
 
 
@@ -46,7 +55,7 @@ class Lesson:
     """
 
     roles: Roles
-    products: pl.DataFrame
+    pieces: Pieces
     y: NDArray[np.int32]
     groups: NDArray[np.int64]
     articles: NDArray[np.int64]
@@ -58,37 +67,10 @@ class Lesson:
     unseen: NDArray[np.bool_] | None = None
     """Products that no fine-tuned encoder was trained on, bool [rows]; None: no encoder was fine-tuned."""
 
-
-@dataclass
-class Training:
-    """What training read, learned and measured; `to_dict` gives plain values."""
-
-    rows: int = 0
-    learned: int = 0
-    unlabelled: int = 0
-    empty: int = 0
-    unreadable: int = 0
-    left_out: int = 0  # marked for testing
-    left_out_by_sample: int = 0
-    left_out_as_doubted: int = 0
-    categories: int = 0
-    singletons: int = 0
-    depth: int = 0
-    fields: list[str] = field(default_factory=list)
-    pictures: int = 0  # products learned from whose picture could be used
-    groups: int = 0
-    out_of_fold: dict[str, Any] = field(default_factory=dict)
-    view_weights: dict[str, float] = field(default_factory=dict)
-    exponents: dict[str, dict[str, float]] = field(default_factory=dict)  # by who speaks; see `decide.fusion`
-    promises: list[dict[str, Any]] = field(default_factory=list)
-    mapping: list[dict[str, Any]] = field(default_factory=list)  # one a step: mapping, min_products
-    notes: list[str] = field(default_factory=list)
-    data_sha256: str = ""
-    timings: dict[str, float] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+    @cached_property
+    def products(self) -> pl.DataFrame:
+        """All products as one frame in memory."""
+        return self.pieces.frame()
 
 
 def read_lesson(
@@ -99,231 +81,150 @@ def read_lesson(
     notify: Callable[[str], None] | None = None,
 ) -> Lesson:
     """Read a catalogue and keep what can be learned from; `report` is told what became of each row."""
-    roles, products = read_products(source, recipe, split)
-    chosen, renamed = _prepare(source, products, roles, recipe, report)
-    fields = telling_fields(chosen, recipe)
-    pictures = open_pictures(source, chosen, recipe.pictures.folder)
-    encoders = ProductEncoders(recipe, fields, pictures, VectorCache())
-    hashes = hash_pictures(pictures.find(chosen), recipe.threads) if pictures and encoders.pictures else None
-    chosen, dense = _encode(chosen, encoders, report, notify)
-    told = _tell_something(chosen, fields, dense)
-    telling = chosen.filter(told)
-    report.empty += chosen.height - telling.height
-    taxonomy = _taxonomy(telling, source, roles, report)
-    alike = hashes.take(told.to_numpy()) if hashes is not None else None
-    near = find_near_duplicates(telling, quick=True, pictures=alike)
-    report.learned = telling.height
-    report.groups = len(np.unique(near.groups))
-    report.fields = list(fields)
-    report.data_sha256 = _fingerprint(telling, fields)
-    _note_crossing(products, roles, report)
-    y = taxonomy.codes(telling["label"])
-    ids = encoders.unseen
-    unseen = None if ids is None else telling["product_id"].is_in(list(ids)).to_numpy()
-    together = near.groups, near.articles
-    return Lesson(roles, telling, y, *together, taxonomy, fields, dense, encoders.marks, renamed, unseen)
+    return Teacher(source, recipe, report, Workspace(), notify).prepare(split)
 
 
-def _tell_something(products: pl.DataFrame, fields: Sequence[str], dense: Sequence[str]) -> pl.Series:
+class Teacher:
+    """Prepares lessons.
+
+    Parameters
+    ----------
+    source, recipe: the catalogue, and how it is read.
+    report: is told what becomes of each row.
+    space: where products lie that are too many for memory.
+    notify: called with what is being done.
+
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        recipe: Recipe,
+        report: Training,
+        space: Workspace,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        self.source, self.recipe, self.report = source, recipe, report
+        self.space, self.notify = space, notify
+
+    def prepare(self, split: str | None) -> Lesson:
+        """Read the catalogue and keep what can be learned from; `split`: the column that marks rows."""
+        source, recipe, report = self.source, self.recipe, self.report
+        roles = choose_roles(source, recipe, split)
+        chosen, renamed = self._choose(Intake(source, roles, recipe, report, self.space).take())
+        fields = asked_fields(chosen.telling, recipe)
+        pieces, dense, encoders, hashes = self._encode(chosen.pieces, fields)
+        told = np.concatenate([_tell_something(piece, fields, dense) for piece in pieces])
+        report.empty += int((~told).sum())
+        report.learned = int(told.sum())
+        label, path = (column.filter(pl.Series(told)) for column in (chosen.label, chosen.label_path))
+        taxonomy = self._taxonomy(label, path, roles)
+        alike = hashes.take(told) if hashes is not None else None
+        near = find_by_keys(chosen.keys.filter(pl.Series(told)), alike)
+        report.groups = len(np.unique(near.groups))
+        report.fields = list(fields)
+        pieces = pieces.only(told)
+        report.data_sha256 = _fingerprint(pieces, fields)
+        ids = encoders.unseen
+        unseen = None if ids is None else _among(pieces, ids)
+        y = taxonomy.codes(label)
+        together = near.groups, near.articles
+        return Lesson(roles, pieces, y, *together, taxonomy, fields, dense, encoders.marks, renamed, unseen)
+
+    def _choose(self, taken: Taken) -> tuple[Taken, dict[str, str | None]]:
+        """Map the categories and draw the sample; also each category of all rows and what it became."""
+        recipe, report = self.recipe, self.report
+        label, path, renamed = _map_labels(taken, recipe, report)
+        kept = label.is_not_null().to_numpy().copy()
+        report.unlabelled += int((~kept).sum())
+        if recipe.catalogue.sample < 1 and kept.any():
+            rows = np.flatnonzero(kept)
+            groups = find_by_keys(taken.keys.filter(pl.Series(kept))).groups
+            drawn = rows[sample(label.filter(pl.Series(kept)), groups, recipe.catalogue.sample, recipe.seed)]
+            report.left_out_by_sample = len(rows) - len(drawn)
+            kept[:] = False
+            kept[drawn] = True
+        pieces = taken.pieces
+        if label is not taken.label:
+            pieces = _relabelled(pieces, label, path)
+        if kept.all():
+            return replace(taken, pieces=pieces, label=label, label_path=path), renamed
+        pieces, mask = pieces.only(kept), pl.Series(kept)
+        return (
+            replace(
+                taken, pieces=pieces, label=label.filter(mask), label_path=path.filter(mask),
+                keys=taken.keys.filter(mask), telling=_telling(pieces),
+            ),
+            renamed,
+        )  # fmt: skip
+
+    def _encode(
+        self, pieces: Pieces, fields: Sequence[str]
+    ) -> tuple[Pieces, tuple[str, ...], ProductEncoders, PictureHashes | None]:
+        """Give the rows their vectors; also names of the vectors that any row has, and pictures' hashes."""
+        recipe, report = self.recipe, self.report
+        pictures = _pictures(self.source, pieces, recipe.pictures.folder)
+        encoders = ProductEncoders(recipe, fields, pictures, VectorCache())
+        compare = pictures if encoders.pictures else None
+        names = [*encoders.marks, *(["table"] if recipe.table.columns else [])]
+        found: list[PictureHashes] = []
+        known = dict.fromkeys(names, 0)
+        encoded = pieces
+        if encoders.marks or PICTURE in next(iter(pieces)).columns:
+            encoded = Pieces(self.space)
+            for piece in pieces:
+                if compare is not None:
+                    found.append(hash_pictures(compare.find(piece), recipe.threads))
+                ready = encoders.attach(piece, self.notify)
+                for name in encoders.marks:
+                    known[name] += ready.height - ready[PREFIX + name].null_count()
+                # vectors are what is learned from; bytes are what fills the memory
+                encoded.add(ready.drop(PICTURE, strict=False))
+        dense = tuple(name for name in names if name == "table" or known[name])
+        report.notes += encoders.notes
+        report.pictures = known.get("pictures", 0)
+        if "pictures" in names and "pictures" not in dense and len(encoded):
+            reasons = (piece["reason"].drop_nulls().head(1).to_list() for piece in encoded)
+            first = next((said for said in reasons if said), None)
+            report.notes.append(
+                f"no picture of {len(encoded):,} products could be used, so pictures have no say"
+                + (f"; the first reason: {first[0]}" if first else "")
+            )
+        return encoded, dense, encoders, PictureHashes.joined(found) if found else None
+
+    def _taxonomy(self, label: pl.Series, path: pl.Series, roles: Roles) -> Taxonomy:
+        """The tree of the rows to learn from; LabelError where there is nothing to tell apart."""
+        report, kinds = self.report, label.n_unique()
+        if kinds > 1:
+            return Taxonomy.build(label, path, roles.separator)
+        only = f"only one category, {label[0]!r}" if kinds else "no row with a category and text or picture"
+        raise LabelError(
+            f"{named_source(self.source)}: the column {roles.label!r} leaves {only} "
+            f"({report.rows:,} rows; {report.unlabelled:,} without category, "
+            f"{report.empty:,} with nothing that differs, {report.unreadable:,} unreadable, "
+            f"{report.left_out:,} left out for testing). At least two categories are needed to learn; "
+            "name another column with --label."
+        )
+
+
+def _tell_something(products: pl.DataFrame, fields: Sequence[str], dense: Sequence[str]) -> NDArray[np.bool_]:
     """Which products have a text or a vector that tells them apart, bool [products]."""
     heard = [
         *(pl.col(name) != "" for name in fields),
         *(pl.col(PREFIX + name).is_not_null() for name in dense if name != "table"),
     ]
     if not heard:
-        return pl.repeat(False, products.height, eager=True)
-    return products.select(pl.any_horizontal(heard)).to_series()
-
-
-def read_products(source: Source, recipe: Recipe, split: str | None) -> tuple[Roles, pl.DataFrame]:
-    """Find the roles of the columns and read every row as a product (see `catalogue.products`)."""
-    given: dict[str, Any] = dict(recipe.catalogue.roles)
-    if recipe.catalogue.label:
-        given["label"] = recipe.catalogue.label
-    if split is not None:
-        given["split"] = split
-    roles = find_roles(source.sample(), given)
-    if split is None:  # a column that happens to be called "split" decides nothing unless it is asked to
-        roles = replace(roles, split=None)
-    if roles.label is None:
-        raise LabelError(
-            f"{_named(source)}: no column looks like the category. Columns are: {', '.join(source.columns)}. "
-            "Name it with --label."
-        )
-    return roles, pl.concat(clean_batches(source, roles, recipe, _READ_ROWS))
-
-
-def open_pictures(source: Source, products: pl.DataFrame, folder: str) -> PictureFolder | None:
-    """The pictures of a catalogue: in the folder, in the catalogue, or as files beside it; None: nowhere.
-
-    Products whose pictures were never downloaded are no reason to complain about each of them.
-    """
-    if folder or source.format == "pictures" or PICTURE in products.columns:
-        return PictureFolder.of(source, folder or None)
-    beside = PictureFolder.of(source)
-    sample = products.filter(pl.col("image") != "").head(_SAMPLE)
-    found = any(picture is not None and picture.problem is None for picture in beside.find(sample))
-    return beside if found else None
-
-
-def clean_batches(source: Source, roles: Roles, recipe: Recipe, rows: int) -> Iterator[pl.DataFrame]:
-    """Read a catalogue as products, `rows` at a time; one empty piece if there is no row at all.
-
-    Raises
-    ------
-    CatalogueError
-        The catalogue has none of the columns that the roles name.
-
-    """
-    columns = read_columns(source, roles, recipe)
-    row = 0
-    for batch in source.batches(rows, columns):
-        yield clean_rows(batch, roles, recipe, row)
-        row += batch.height
-    if row == 0:
-        yield clean_rows(source.frame(columns), roles, recipe)
-
-
-def read_columns(source: Source, roles: Roles, recipe: Recipe) -> list[str]:
-    """The columns of a catalogue that are read; CatalogueError where the roles name none of them."""
-    columns = roles.used(source.columns)
-    if not columns:
-        raise CatalogueError(
-            f"{_named(source)}: none of the columns {', '.join(roles.used())} is there. Columns are: "
-            f"{', '.join(source.columns) or 'none'}. Is this the catalogue that the model was made for?"
-        )
-    return [*columns, *(c for c in recipe.table.columns if c in source.columns and c not in columns)]
-
-
-def clean_rows(
-    raw: pl.DataFrame, roles: Roles, recipe: Recipe, first_row: int | pl.Series = 0
-) -> pl.DataFrame:
-    """Raw rows with their `read_columns` as products; `first_row`: see `products.clean`."""
-    unlabelled = tuple(recipe.catalogue.unlabelled) or UNLABELLED
-    return _with_table(clean(raw, roles, first_row, unlabelled), raw, recipe.table.columns)
-
-
-def _with_table(products: pl.DataFrame, raw: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """The products with raw columns beside them; one that is not there is empty."""
-    none = pl.lit(None, dtype=pl.String)
-    return products.with_columns(
-        (raw[name].cast(pl.String, strict=False) if name in raw.columns else none).alias(TABLE + name)
-        for name in names
-    )
-
-
-def sides(products: pl.DataFrame, column: str = "split") -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Rows to learn from and rows to test on, two masks [products]; unreadable rows are on neither side.
-
-    `column`: what the source calls the column that marks them, for messages.
-
-    Raises
-    ------
-    CatalogueError
-        A row that could be read is marked with something else.
-
-    """
-    readable = products["status"].to_numpy() != "unreadable"
-    train, test = np.zeros(len(readable), bool), np.zeros(len(readable), bool)
-    marks = products["split"].filter(pl.Series(readable))
-    train[readable], test[readable] = given_split(marks.alias(column))
-    return train, test
-
-
-def _named(source: Source) -> str:
-    return ", ".join(str(file) for file in source.files) or "the catalogue"
-
-
-def _prepare(
-    source: Source, products: pl.DataFrame, roles: Roles, recipe: Recipe, report: Training
-) -> tuple[pl.DataFrame, dict[str, str | None]]:
-    """Keep the labelled rows that may be learned from, counting all others by reason."""
-    report.rows = products.height
-    report.unreadable = int((products["status"] == "unreadable").sum())
-    chosen = products.filter(pl.col("status") != "unreadable")
-    if roles.split is not None:
-        train, test = sides(products, roles.split)
-        chosen, report.left_out = products.filter(pl.Series(train)), int(test.sum())
-    if not recipe.pictures.folder:  # in a folder, pictures are found by ids: "empty" is not known yet
-        report.empty = int((chosen["status"] == "empty").sum())
-        chosen = chosen.filter(pl.col("status") != "empty")
-    if recipe.catalogue.doubts:
-        chosen = _without_doubted(chosen, recipe, report)
-    chosen, renamed = _map_labels(products, chosen, roles, recipe, report)
-    report.unlabelled = int(chosen["label"].is_null().sum())
-    chosen = chosen.drop_nulls("label")
-    if recipe.catalogue.sample < 1 and chosen.height:
-        kept = sample(
-            chosen["label"], group_near_duplicates(chosen, quick=True), recipe.catalogue.sample, recipe.seed
-        )
-        report.left_out_by_sample = chosen.height - len(kept)
-        chosen = chosen[kept.tolist()]
-    return chosen, renamed
-
-
-def _without_doubted(chosen: pl.DataFrame, recipe: Recipe, report: Training) -> pl.DataFrame:
-    """The rows without those that stand where an audit doubts them."""
-    path = recipe.catalogue.doubts
-    doubted = read_doubted(path, recipe.catalogue.least_doubt)
-    kept = chosen.join(
-        doubted, left_on=["product_id", "label"], right_on=["product_id", "given"], how="anti",
-        maintain_order="left",
-    )  # fmt: skip
-    report.left_out_as_doubted = chosen.height - kept.height
-    if doubted.height and kept.height == chosen.height:
-        report.notes.append(
-            f"none of the {doubted.height:,} products that {path} doubts stands here where it stood: is this "
-            "the catalogue that was audited, with the same category column?"
-        )
-    return kept
-
-
-def _encode(
-    chosen: pl.DataFrame, encoders: ProductEncoders, report: Training, notify: Callable[[str], None] | None
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Give the rows their vectors; return them with the names of those vectors that any row has."""
-    chosen = encoders.attach(chosen, notify)
-    if PICTURE in chosen.columns:
-        chosen = chosen.drop(PICTURE)  # vectors are what is learned from; bytes are what fills the memory
-    names = [*encoders.marks, *(["table"] if encoders.recipe.table.columns else [])]
-    dense = [name for name in names if name == "table" or chosen[PREFIX + name].is_not_null().any()]
-    report.notes += encoders.notes
-    if "pictures" in dense:
-        report.pictures = int(chosen[PREFIX + "pictures"].is_not_null().sum())
-    if "pictures" in names and "pictures" not in dense and chosen.height:
-        first = chosen["reason"].drop_nulls().head(1).to_list()
-        report.notes.append(
-            f"no picture of {chosen.height:,} products could be used, so pictures have no say"
-            + (f"; the first reason: {first[0]}" if first else "")
-        )
-    return chosen, tuple(dense)
-
-
-def _taxonomy(products: pl.DataFrame, source: Source, roles: Roles, report: Training) -> Taxonomy:
-    """The tree of the rows to learn from; LabelError where there is nothing to tell apart."""
-    kinds = products["label"].n_unique()
-    if kinds > 1:
-        return Taxonomy.build(products["label"], products["label_path"], roles.separator)
-    only = (
-        f"only one category, {products['label'][0]!r}"
-        if kinds
-        else "no row with a category and text or picture"
-    )
-    raise LabelError(
-        f"{_named(source)}: the column {roles.label!r} leaves {only} "
-        f"({report.rows:,} rows; {report.unlabelled:,} without category, "
-        f"{report.empty:,} with nothing that differs, {report.unreadable:,} unreadable, "
-        f"{report.left_out:,} left out for testing). At least two categories are needed to learn; "
-        "name another column with --label."
-    )
+        return np.zeros(products.height, bool)
+    told: NDArray[np.bool_] = products.select(pl.any_horizontal(heard)).to_series().to_numpy()
+    return told
 
 
 def _map_labels(
-    products: pl.DataFrame, chosen: pl.DataFrame, roles: Roles, recipe: Recipe, report: Training
-) -> tuple[pl.DataFrame, dict[str, str | None]]:
-    """Change the labels of the chosen rows; return them, and each category of all rows and what it became."""
-    before = products["label"].drop_nulls().unique().sort()
-    after, labels = before, chosen["label"]
+    taken: Taken, recipe: Recipe, report: Training
+) -> tuple[pl.Series, pl.Series, dict[str, str | None]]:
+    """Change the labels; return them, their paths, and each category of all rows and what it became."""
+    before, roles = taken.known, taken.roles
+    after, labels = before, taken.label
     reports: list[MappingReport] = []
     if recipe.catalogue.mapping:
         mapping = LabelMapping.read(recipe.catalogue.mapping)
@@ -342,10 +243,12 @@ def _map_labels(
         reports.append(found)
     report.mapping = [asdict(part) for part in reports]
     report.notes += [warning for part in reports for warning in part.warnings]
-    same = labels.eq_missing(chosen["label"])
-    path = pl.when(pl.Series(same)).then("label_path")  # a new name has no path beside it, but is one
+    if not reports:
+        return labels, taken.label_path, {}
+    # a new name has no path beside it, but is one
+    path = taken.label_path.set(~labels.eq_missing(taken.label), None)
     renamed = {old: new for old, new in zip(before.to_list(), after.to_list(), strict=True) if old != new}
-    return chosen.with_columns(path.alias("label_path"), labels.alias("label")), renamed
+    return labels, path, renamed
 
 
 def _follow(names: pl.Series, before: pl.Series, after: pl.Series) -> pl.Series:
@@ -354,35 +257,55 @@ def _follow(names: pl.Series, before: pl.Series, after: pl.Series) -> pl.Series:
     return names.replace(pairs["before"], pairs["after"])
 
 
-def telling_fields(products: pl.DataFrame, recipe: Recipe) -> tuple[str, ...]:
-    """The text fields to learn from: those asked for, or all that say more than one thing."""
-    unknown = [name for name in recipe.catalogue.fields if name not in TEXT_FIELDS]
-    if unknown:
-        raise RecipeError(f"there is no text field {unknown[0]!r}; fields are: {', '.join(TEXT_FIELDS)}")
-    telling = [name for name in TEXT_FIELDS if products.height and products[name].n_unique() > 1]
-    if not recipe.catalogue.fields:
-        return tuple(telling)
-    return tuple(name for name in TEXT_FIELDS if name in recipe.catalogue.fields and name in telling)
+def _relabelled(pieces: Pieces, label: pl.Series, path: pl.Series) -> Pieces:
+    """The rows with other labels."""
+    changed = Pieces(pieces.space)
+    for piece, start in zip(pieces, pieces.starts, strict=False):
+        here = slice(start, start + piece.height)
+        changed.add(piece.with_columns(label[here].alias("label"), path[here].alias("label_path")))
+    return changed
 
 
-def _note_crossing(products: pl.DataFrame, roles: Roles, report: Training) -> None:
-    if roles.split is None:
-        return
-    train, test = sides(products, roles.split)
-    crossing = count_crossing(group_near_duplicates(products, quick=True), train, test)
-    if crossing.groups:
-        report.notes.append(
-            f"{crossing.groups:,} groups of near-duplicates lie on both sides of the column {roles.split!r}: "
-            f"{crossing.test_rows:,} test rows have a twin to learn from, and scores on them flatter."
-        )
+def _telling(pieces: Iterable[pl.DataFrame]) -> tuple[str, ...]:
+    """The text fields that say more than one thing."""
+    said: dict[str, set[str]] = {name: set() for name in TEXT_FIELDS}
+    for piece in pieces:
+        for name, kinds in said.items():
+            if len(kinds) < 2:
+                kinds.update(piece[name].unique(maintain_order=True).head(2).to_list())
+    return tuple(name for name, kinds in said.items() if len(kinds) > 1)
 
 
-def _fingerprint(products: pl.DataFrame, fields: tuple[str, ...]) -> str:
+def _pictures(source: Source, pieces: Pieces, folder: str) -> PictureFolder | None:
+    """The pictures of a catalogue, see `intake.open_pictures`; looked for by the first rows that name one."""
+    named: list[pl.DataFrame] = []
+    for piece in pieces:
+        named.append(piece.filter(pl.col("image") != "").head(_SAMPLE))
+        if PICTURE in piece.columns or sum(part.height for part in named) >= _SAMPLE:
+            break
+    return open_pictures(source, pl.concat(named), folder)
+
+
+def _fingerprint(pieces: Pieces, fields: tuple[str, ...]) -> str:
     """SHA-256 of what was learned from: ids, text and labels, in order."""
     digest = hashlib.sha256()
     for name in ("product_id", *fields, "label"):
         digest.update(name.encode() + b"\x1e")
-        for start in range(0, products.height, _READ_ROWS):
-            texts = products[name][start : start + _READ_ROWS].to_list()
-            digest.update("\x1f".join(texts).encode("utf-8", "replace"))
+        row = 0
+        for piece in pieces.read([name]):
+            texts, start = piece[name], 0
+            while start < piece.height:  # texts are divided within a run of rows, wherever pieces end
+                end = min(piece.height, start + _FINGERPRINT_ROWS - row % _FINGERPRINT_ROWS)
+                joined = "\x1f".join(texts[start:end].to_list())
+                within = row % _FINGERPRINT_ROWS > 0
+                digest.update(("\x1f" + joined if within else joined).encode("utf-8", "replace"))
+                row, start = row + end - start, end
     return digest.hexdigest()
+
+
+def _among(pieces: Pieces, ids: Iterable[str]) -> NDArray[np.bool_]:
+    """Which products have one of these ids, bool [products]."""
+    listed = list(ids)
+    return np.concatenate(
+        [piece["product_id"].is_in(listed).to_numpy() for piece in pieces.read(["product_id"])]
+    )

@@ -33,8 +33,7 @@ def block_rows(classes: int) -> int:
 
 def score_in_blocks(views: Views, products: pl.DataFrame, threads: int) -> ViewScores:
     """Scores of products by all views; there must be at least one product."""
-    parts = list(map_blocks(views.scores, products, views.classes, threads))
-    return ViewScores.joined(parts)
+    return ViewScores.gathered(map_blocks(views.scores, products, views.classes, threads), products.height)
 
 
 class Amendments(Protocol):

@@ -7,8 +7,8 @@ left out (fold by fold), fit the decision on them, then learn from all.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,22 @@ from shelfwise.catalogue.read import Source
 from shelfwise.decide.decision import Decision, Record
 from shelfwise.decide.fusion import ENOUGH, Fusion, fit_fusion
 from shelfwise.decide.pool import DEPARTMENTS
-from shelfwise.errors import LabelError, PromiseError
+from shelfwise.errors import LabelError, PromiseError, WorkspaceError
 from shelfwise.learners.active_set import Support
-from shelfwise.lesson import Lesson, Training, read_lesson
+from shelfwise.lesson import Lesson, Teacher, Training
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import score_in_blocks
-from shelfwise.views.panel import Views
+from shelfwise.views.panel import Prepared, Views
 from shelfwise.views.scores import ViewScores
+from shelfwise.workspace import OWN, Workspace, in_units
+
+_ROW = 120
+"""Bytes of numbers that are kept of every product."""
+_ANSWER = 24
+"""Bytes of the answers for one product and category that is held out: of all views, and of those mixed."""
+_MIXED_ROWS = 1024
+_CATEGORY = 100_000
+"""Bytes of what is learned of one category, laid out two times."""
 
 
 class _Clock:
@@ -47,6 +56,18 @@ class _Clock:
 
 
 @dataclass(frozen=True)
+class Work:
+    """How training is done: on how many threads, in which room, and who is told of the steps.
+
+    None of it makes a difference to the model.
+    """
+
+    threads: int = 1
+    space: Workspace = field(default_factory=Workspace)
+    notify: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
 class Trained:
     """What comes out of training."""
 
@@ -62,16 +83,19 @@ def train(
     source: Source,
     recipe: Recipe,
     split: str | None = None,
-    threads: int = 1,
-    notify: Callable[[str], None] | None = None,
+    work: Work | None = None,
 ) -> Trained:
     """Learn a catalogue's categories; see `Categorizer.fit`."""
+    work = work or Work()
     report = Training()
-    clock = _Clock(report.timings, notify)
+    clock = _Clock(report.timings, work.notify)
     clock.begin("read")
-    lesson = read_lesson(source, recipe, split, report, notify)
+    check_room(work.space, source.rows, 0, recipe)
+    lesson = Teacher(source, recipe, report, work.space, work.notify).prepare(split)
+    check_room(work.space, len(lesson.y), len(lesson.taxonomy.labels), recipe)
     clock.begin("folds")
-    held = _score_out_of_fold(lesson, recipe, threads)
+    school = _School.of(lesson, recipe, work)
+    held = _score_out_of_fold(school)
     scores, tested = held.scores, held.rows
     clock.begin("decision")
     sizes = np.bincount(lesson.y, minlength=len(lesson.taxonomy.labels))
@@ -86,13 +110,52 @@ def train(
     start = held.supports
     del held, scores
     clock.begin("learn")
-    views = Views(recipe, lesson.fields, threads, lesson.dense)
-    views.fit(lesson.products, lesson.y, lesson.taxonomy.departments, fusion.views, start)
+    views = school.learn(None, fusion.views, start)
     clock.begin("")
     report.timings |= views.timings_
-    kept = lesson.products.select("product_id", "title")[views.neighbour_rows_.tolist()]
+    if "features" in report.timings:  # hashed once for all folds
+        report.timings["features"] = round(report.timings["features"] + school.hashing, 3)
+    kept = lesson.pieces.take(views.neighbour_rows_, ["product_id", "title"])
     _account(report, lesson, decision, recipe)
     return Trained(lesson, views, decision, kept, report, sizes.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class _School:
+    """Learns views of a lesson: of all of its products, or of some."""
+
+    lesson: Lesson
+    recipe: Recipe
+    work: Work
+    prepared: Prepared
+    hashing: float  # seconds
+
+    @staticmethod
+    def of(lesson: Lesson, recipe: Recipe, work: Work) -> _School:
+        """Make the products ready to learn from."""
+        started = time.perf_counter()
+        views = Views(recipe, lesson.fields, work.threads, lesson.dense)
+        prepared = views.prepare(lesson.pieces, work.space).arranged(lesson.y)
+        return _School(lesson, recipe, work, prepared, time.perf_counter() - started)
+
+    def learn(
+        self,
+        rows: NDArray[np.int64] | None,
+        names: Collection[str] | None = None,
+        start: Mapping[str, Support] | None = None,
+    ) -> Views:
+        """Views of the products of these rows, ascending; None: of all. See `Views.fit`."""
+        lesson, prepared, y = self.lesson, self.prepared, self.lesson.y
+        if rows is not None:
+            chosen = np.zeros(len(y), bool)
+            chosen[rows] = True
+            prepared, y = prepared.only(chosen), y[rows]
+        views = Views(self.recipe, lesson.fields, self.work.threads, lesson.dense)
+        return views.fit(prepared, y, lesson.taxonomy.departments, names, start)
+
+    def score(self, views: Views, rows: NDArray[np.int64]) -> ViewScores:
+        """Scores of the products of these rows, ascending."""
+        return score_in_blocks(views, self.lesson.pieces.take(rows), self.work.threads)
 
 
 @dataclass(frozen=True)
@@ -104,15 +167,16 @@ class _HeldOut:
     supports: dict[str, Support]
 
 
-def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> _HeldOut:
+def _score_out_of_fold(school: _School) -> _HeldOut:
     """Scores of rows by views that never saw them or their near-duplicates.
 
     Whole groups are dealt into folds at random, categories regardless: a category whose products all fall
     into one fold is then unknown to that fold's model, just as a new category is unknown to the final one.
     """
+    lesson, recipe = school.lesson, school.recipe
     rows = len(lesson.y)
     if lesson.unseen is not None and lesson.unseen.any():
-        return _score_unseen(lesson, lesson.unseen, recipe, threads)
+        return _score_unseen(school, lesson.unseen)
     deal = max(recipe.decision.folds, rows // recipe.decision.rows)
     fold_of_group = np.random.default_rng(recipe.seed).permutation(int(lesson.groups.max()) + 1) % deal
     fold = fold_of_group[lesson.groups]
@@ -124,10 +188,10 @@ def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> _HeldOut
         rest = np.flatnonzero(fold != number)
         if len(inside) == 0 or len(np.unique(lesson.y[rest])) < 2:
             continue
-        views = _learn(lesson, rest, recipe, threads)
-        parts.append(score_in_blocks(views, lesson.products[inside], threads))
+        views = school.learn(rest)
+        parts.append(school.score(views, inside))
         tested.append(inside)
-        supports = views.supports(rest)
+        supports = views.supports(rest, school.work.space)
         if sum(map(len, tested)) >= 0.7 * recipe.decision.rows:
             break
     if not parts:
@@ -138,26 +202,42 @@ def _score_out_of_fold(lesson: Lesson, recipe: Recipe, threads: int) -> _HeldOut
     return _HeldOut(ViewScores.joined(parts), np.concatenate(tested), supports)
 
 
-def _score_unseen(lesson: Lesson, unseen: NDArray[np.bool_], recipe: Recipe, threads: int) -> _HeldOut:
+def _score_unseen(school: _School, unseen: NDArray[np.bool_]) -> _HeldOut:
     """As out of fold, where an encoder was fine-tuned: on the rows that it has not seen, and no others."""
     inside, rest = np.flatnonzero(unseen), np.flatnonzero(~unseen)
-    if len(np.unique(lesson.y[rest])) < 2:
+    if len(np.unique(school.lesson.y[rest])) < 2:
         raise LabelError("the products that the fine-tuned encoder was trained on are of one category only")
-    views = _learn(lesson, rest, recipe, threads)
-    scores = score_in_blocks(views, lesson.products[inside], threads)
-    return _HeldOut(scores, inside, views.supports(rest))
+    views = school.learn(rest)
+    return _HeldOut(school.score(views, inside), inside, views.supports(rest, school.work.space))
 
 
-def _learn(lesson: Lesson, rows: NDArray[np.int64], recipe: Recipe, threads: int) -> Views:
-    views = Views(recipe, lesson.fields, threads, lesson.dense)
-    return views.fit(lesson.products[rows], lesson.y[rows], lesson.taxonomy.departments)
+def check_room(space: Workspace, rows: int, classes: int, recipe: Recipe) -> None:
+    """Raise WorkspaceError where the memory that may be filled is too little, however the work is cut.
+
+    What cannot be cut: some numbers of every product, the answers for products that are held out, with those
+    that are mixed of them, and the weights of the categories.
+    """
+    fold = max(rows // max(recipe.decision.folds, rows // recipe.decision.rows), 1)
+    answered = min(rows, fold * -(-int(0.7 * recipe.decision.rows) // fold))
+    least = OWN + rows * _ROW + classes * (answered * _ANSWER + _CATEGORY)
+    if space.limit < least:
+        kinds = f"in {classes:,} categories" if classes else "whatever their categories"
+        raise WorkspaceError(
+            f"{in_units(space.limit)} of memory are too little for {rows:,} products {kinds}: at least "
+            f"{in_units(least)} are needed. Give more with --memory, or learn from a part of them "
+            "(catalogue.sample in a recipe)."
+        )
 
 
 def _decide(
     fusion: Fusion, scores: ViewScores, lesson: Lesson, tested: NDArray[np.int64], recipe: Recipe
 ) -> Decision:
-    mixed = fusion.mix(scores.by_view, scores.speaks)
-    record = Record.of(mixed, lesson.y[tested], lesson.taxonomy, lesson.groups[tested])
+    parts = []
+    for start in range(0, len(tested), _MIXED_ROWS):
+        here, part = tested[start : start + _MIXED_ROWS], scores[start : start + _MIXED_ROWS]
+        mixed = fusion.mix(part.by_view, part.speaks)
+        parts.append(Record.of(mixed, lesson.y[here], lesson.taxonomy, lesson.groups[here]))
+    record = Record.joined(parts)
     return Decision(fusion, record, recipe.decision.delta)
 
 

@@ -14,7 +14,6 @@ compared with its next `WINDOW` neighbours alone; `NearDuplicates.crowded` count
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -99,28 +98,63 @@ def find_near_duplicates(
         [n] hashes of the products' pictures (see `picture_hashes`); None: pictures are not compared.
 
     """
-    count = products.height
+    return _find(keys_of(products, quick), None if quick else products, pictures)
+
+
+def find_by_keys(keys: pl.DataFrame, pictures: PictureHashes | None = None) -> NearDuplicates:
+    """As `find_near_duplicates`, quickly, by what `keys_of` gave: the products themselves are not needed."""
+    return _find(keys, None, pictures)
+
+
+def keys_of(products: pl.DataFrame, quick: bool = True) -> pl.DataFrame:
+    """What products [n] are joined by where it is equal, each as a hash of 64 bits; null joins nothing.
+
+    Columns `title` and, where it is known, `group`; unless it is `quick` also `url` and `image`. A row's keys
+    depend on that row alone.
+    """
+    keys = {"title": normalise(pl.col("title"))}
+    for name in ("group",) if quick else ("group", "url", "image"):
+        if name in products.columns:
+            keys[name] = pl.col(name) if name == "group" else pl.col(name).str.strip_chars()
+    return products.select(
+        pl.when(key.fill_null("") != "").then(key.hash(seed=0)).alias(name) for name, key in keys.items()
+    )
+
+
+def _find(keys: pl.DataFrame, texts: pl.DataFrame | None, pictures: PictureHashes | None) -> NearDuplicates:
+    """Join what has equal keys, the same pictures and, if there are any, nearly the same texts."""
+    count = keys.height
     if pictures is not None and len(pictures) != count:
         raise ValueError(f"{count} products but hashes of {len(pictures)} pictures")
     parts = np.arange(count)
     joined: dict[str, int] = {}
-    for name, keys in _keys(products, quick):
-        parts, joined[name] = _join_equal(parts, keys)
+    for name in ("title", "url", "image"):
+        if name in keys.columns:
+            parts, joined[name] = _join_equal(parts, _rare(keys[name], name))
     if pictures is not None:
         before = _count_parts(parts)
         parts = _join_pictures(parts, pictures)
         joined["picture"] = before - _count_parts(parts)
     crowded = 0
-    if not quick and count:
+    if texts is not None and count:
         before = _count_parts(parts)
-        parts, crowded = _join_alike(products, parts)
+        parts, crowded = _join_alike(texts, parts)
         joined["text"] = before - _count_parts(parts)
     groups = articles = _codes(parts)
-    if "group" in products.columns:
-        parts, joined["group"] = _join_equal(parts, products["group"].replace("", None))
+    if "group" in keys.columns:
+        parts, joined["group"] = _join_equal(parts, keys["group"])
         groups = _codes(parts)
     largest = int(np.bincount(groups).max()) if count else 0
     return NearDuplicates(groups, articles, joined, largest, crowded)
+
+
+def _rare(keys: pl.Series, name: str) -> pl.Series:
+    """Keys that join; of addresses not those of placeholders."""
+    if name == "title":
+        return keys
+    key = pl.col("key")
+    rare = pl.when(pl.len().over(key) <= COMMON_ADDRESS).then(key)
+    return keys.to_frame("key").select(rare)["key"]
 
 
 def _codes(parts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -131,16 +165,6 @@ def normalise(text: pl.Expr) -> pl.Expr:
     """Lower-case words of a text, divided by single spaces: what is left when only the content counts."""
     words = text.fill_null("").str.normalize("NFKC").str.to_lowercase().str.replace_all(_NOT_A_WORD, " ")
     return words.str.strip_chars()
-
-
-def _keys(products: pl.DataFrame, quick: bool) -> Iterator[tuple[str, pl.Series]]:
-    """Columns whose equal values join rows; null joins nothing."""
-    yield "title", products.select(normalise(pl.col("title")).replace("", None).alias("key"))["key"]
-    for name in ("url", "image"):
-        if not quick and name in products.columns:
-            value = pl.col(name).str.strip_chars().replace("", None)
-            rare = pl.when(pl.len().over(value) <= COMMON_ADDRESS).then(value)
-            yield name, products.select(rare.alias("key"))["key"]
 
 
 # -- joining -------------------------------------------------------------------------------------------------

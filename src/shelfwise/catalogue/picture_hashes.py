@@ -84,6 +84,16 @@ class PictureHashes:
     def __len__(self) -> int:
         return len(self.digests)
 
+    @staticmethod
+    def joined(parts: Sequence[PictureHashes]) -> PictureHashes:
+        """Return those of several runs of products, one after the other."""
+        return PictureHashes(
+            tuple(digest for part in parts for digest in part.digests),
+            np.concatenate([part.bits for part in parts]),
+            np.concatenate([part.tiny for part in parts]),
+            np.concatenate([part.telling for part in parts]),
+        )
+
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> PictureHashes:
         """Return those of some rows, by number or by a mask."""
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows

@@ -106,6 +106,7 @@ def inspect(
 @options.recipe()
 @options.seed("Seed of every random choice; the same seed makes the same model.")
 @options.threads()
+@options.memory()
 @options.track()
 @options.as_json()
 def train(
@@ -118,14 +119,17 @@ def train(
     recipe: str | None,
     seed: int | None,
     threads: int | None,
+    memory: int | None,
+    work: Path | None,
     track: tuple[str, ...],
     as_json: bool,
     **settings: object,
 ) -> None:
     """Learn the categories of CATALOGUE and save a model."""
-    from shelfwise.cli.summaries import show_tracked, show_training
+    from shelfwise.cli.summaries import show_space, show_tracked, show_training
     from shelfwise.track.record import record_training
     from shelfwise.track.tracker import open_trackers
+    from shelfwise.workspace import Workspace, folder_beside, usual_limit
 
     chosen = options.build_recipe(recipe, {"seed": seed, "threads": threads}, **settings)
     chosen = options.with_encoders(chosen, images, text_encoder, image_encoder)
@@ -133,15 +137,18 @@ def train(
         if chosen.finetune:
             with open_trackers(track, notify) as losses:  # a run of its own: curves of the encoder
                 chosen = encoders.finetuned(catalogue, chosen, split, Path(model), (notify, losses))
-        categorizer = shelfwise.Categorizer(chosen).fit(catalogue, split=split, notify=notify)
+        space = Workspace(memory or usual_limit(), work or folder_beside(model))
+        categorizer = shelfwise.Categorizer(chosen).fit(catalogue, split=split, notify=notify, space=space)
         categorizer.save(model)
         told = categorizer.training_.to_dict()
         if tracker:
             tracker.begin(Path(model).name, chosen.to_dict(), told["data_sha256"], {"catalogue": catalogue})
             record_training(tracker, told, Path(model))
     if as_json:
-        terminal.write_json({"model": model, **told, "tracked": tracker.places})
+        about = {"memory": space.to_dict(), "tracked": tracker.places}
+        terminal.write_json({"model": model, **told, **about})
     else:
+        show_space(terminal.stdout(), space)
         show_training(terminal.stdout(), categorizer.training_, _next_steps(model, catalogue, split))
         show_tracked(terminal.stdout(), tracker.places, tracker.notes)
 

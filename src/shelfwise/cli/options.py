@@ -81,6 +81,26 @@ def threads() -> _Decorator:
     return click.option("--threads", metavar="N", type=click.IntRange(min=1), help=meaning)
 
 
+def memory() -> _Decorator:
+    """How much memory may be filled, and where files are put that do not fit."""
+    size = (
+        "Memory to fill at most, such as 8GB or 500MB; half of what is free otherwise. The model is the same."
+    )
+    folder = "Folder for work files where the memory is too small; beside the model otherwise."
+    kind = click.Path(exists=True, file_okay=False, writable=True, path_type=Path)
+    both = (
+        click.option("--memory", metavar="SIZE", callback=_size, help=size),
+        click.option("--work", metavar="DIR", type=kind, help=folder),
+    )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(both):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def fields() -> _Decorator:
     """The text fields to learn from."""
     meaning = (
@@ -175,6 +195,17 @@ def _free(context: click.Context, option: click.Parameter, value: str) -> str:
     if Path(value).exists() and not is_replaceable(Path(value)):
         raise click.BadParameter(f"{value} exists and is not a Shelfwise model; choose another folder")
     return value
+
+
+def _size(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    """Bytes of a size of memory."""
+    from shelfwise.errors import RecipeError
+    from shelfwise.workspace import parse_size
+
+    try:
+        return None if value is None else parse_size(value)
+    except RecipeError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _pairs(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shelfwise.cli.tables import count, heading, lines, percent, remarks, seconds, table
+from shelfwise.workspace import in_units
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from shelfwise.lesson import Training
     from shelfwise.scale.bulk import BulkReport
     from shelfwise.search.study import Search, Trial
+    from shelfwise.workspace import Workspace
     from shelfwise.writing import Written
 
 _SHELVES_SHOWN = 5
@@ -95,6 +97,13 @@ def show_tracked(console: Console, places: Mapping[str, str], notes: Sequence[st
 
 
 # -- train ---------------------------------------------------------------------------------------------------
+
+
+def show_space(console: Console, space: Workspace) -> None:
+    """What lay in files because the memory that may be filled was too small for it; nothing otherwise."""
+    if space.filed:
+        allowed, filed = in_units(space.limit), in_units(space.filed)
+        lines(console, [f"Memory: {allowed} may be filled, so {filed} were put into work files meanwhile."])
 
 
 def show_training(console: Console, told: Training, steps: Sequence[str]) -> None:

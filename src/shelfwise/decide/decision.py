@@ -6,7 +6,7 @@ models that had not seen them. The record is what promises are made from, when t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,6 +52,12 @@ class Record:
             right,
             groups,
         )
+
+    @staticmethod
+    def joined(parts: Sequence[Record]) -> Record:
+        """The records of several runs of products, one after the other."""
+        names = Record.__dataclass_fields__
+        return Record(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The record as named arrays."""

@@ -140,6 +140,10 @@ class HashedNgrams:
         for block in blocks:
             kernels.count_rows(block.hashes, rows_with)
             rows += len(block.sizes) // len(self.fields)
+        return self.choose(rows_with, rows)
+
+    def choose(self, rows_with: NDArray[np.int32], rows: int) -> HashedNgrams:
+        """Choose the features and their idf: of `rows` rows, how many have each slot, int32 [2**bits]."""
         least = max(self.min_rows, 1)
         kept = np.flatnonzero(rows_with >= least)
         # The commonest first (equally common ones by slot): what is read most often then lies together in the
@@ -158,7 +162,6 @@ class HashedNgrams:
         memory whole.
         """
         slots = self._used()
-        weights = np.array([field.weight for field in self.fields], np.float32)
         if len(blocks) == 1:  # looking up each hash twice takes longer than room for those that were not kept
             sizes = [len(blocks[0].hashes)]
         else:
@@ -170,12 +173,8 @@ class HashedNgrams:
             block = blocks[number]
             if release:
                 blocks[number] = _NOTHING
-            ends = np.empty(len(block.sizes) // len(weights), np.int64)
             place = slice(starts[number], starts[number + 1])
-            kernels.weigh(
-                block.hashes, block.counts, block.sizes, slots.words, slots.features, self.idf_, weights,
-                indices[place], values[place], ends,
-            )  # fmt: skip
+            ends = self.weigh_block(block, indices[place], values[place])
             ends += starts[number]
             return ends
 
@@ -187,6 +186,22 @@ class HashedNgrams:
         # Assigned, not passed: the constructor would scan and copy; indices stay in the order of the text.
         matrix.data, matrix.indices, matrix.indptr = values[: indptr[-1]], indices[: indptr[-1]], indptr
         return matrix
+
+    def weigh_block(
+        self, block: HashedBlock, indices: NDArray[np.int32], values: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        """Write the features of a block's rows and their weights; returns the end of each row, [rows]."""
+        slots, weights = self._used(), np.array([field.weight for field in self.fields], np.float32)
+        ends = np.empty(len(block.sizes) // len(weights), np.int64)
+        kernels.weigh(
+            block.hashes, block.counts, block.sizes, slots.words, slots.features, self.idf_, weights, indices,
+            values, ends,
+        )  # fmt: skip
+        return ends
+
+    def find(self, hashes: NDArray[np.uint32]) -> NDArray[np.int32]:
+        """The feature of each hash, -1 where it is none: int32 [hashes]."""
+        return self._used().find(hashes)
 
     def _used(self) -> Slots:
         known = self._slots  # read and set as one: threads share a fitted model

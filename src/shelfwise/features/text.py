@@ -8,7 +8,8 @@ of the first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -16,12 +17,38 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shelfwise.features.compiled import read_only
+from shelfwise.features.hashed import GramRows, HashedRows, hash_into
 from shelfwise.features.ngrams import FieldGrams, HashedNgrams
 from shelfwise.recipe import TextRecipe
+from shelfwise.workspace import Workspace
 
 BLOCKS = ("ngrams", "words")
 _JOINED = "all"
 _NO_CHARACTERS = (2, 1)  # shortest above longest: none
+_HASHED = {"ngrams": 0.12, "words": 0.03}
+"""Of a workspace's memory, how much the hashes of a block may fill."""
+_WEIGHTED = {"ngrams": 0.33, "words": 0.05}
+"""The same for a matrix of its rows."""
+_AT_ONCE = 20_000  # products whose texts are held as Python's strings
+
+
+@dataclass(frozen=True)
+class HashedText:
+    """The text of a catalogue's products, hashed: what every fit on some of them starts from.
+
+    blocks: by name; chosen: bool [products], those to learn from, None: all.
+    """
+
+    blocks: dict[str, HashedRows]
+    chosen: NDArray[np.bool_] | None = None
+
+    def arranged(self, y: NDArray[np.int32]) -> HashedText:
+        """The same, what lies in files laid by classes (codes y), whose products are read together."""
+        return replace(self, blocks={name: rows.arranged(y) for name, rows in self.blocks.items()})
+
+    def only(self, chosen: NDArray[np.bool_]) -> HashedText:
+        """Some of the products, bool [products]."""
+        return replace(self, chosen=chosen)
 
 
 class TextFeatures:
@@ -55,10 +82,24 @@ class TextFeatures:
             for block in BLOCKS
         }
 
-    def fit_transform(self, products: pl.DataFrame) -> dict[str, sparse.csr_matrix]:
-        """Learn the features of the products; return the blocks, each float32 [products, features]."""
+    def hash(self, pieces: Iterable[pl.DataFrame], space: Workspace | None = None) -> HashedText:
+        """Hash the text of products, piece by piece."""
+        space = space or Workspace()
+        blocks = {
+            block: HashedRows(len(hasher.fields), space, _HASHED[block])
+            for block, hasher in self._hashers.items()
+        }
+        for piece in pieces:
+            for start in range(0, piece.height, _AT_ONCE):
+                part = piece[start : start + _AT_ONCE]
+                for block, hasher in self._hashers.items():
+                    hash_into(blocks[block], hasher, self._texts(part, block))
+        return HashedText(blocks)
+
+    def fit(self, text: HashedText) -> dict[str, GramRows]:
+        """Learn the features of hashed products; return the blocks, each float32 [products, features]."""
         return {
-            block: hasher.fit_transform(self._texts(products, block))
+            block: GramRows(text.blocks[block], hasher, text.chosen, _WEIGHTED[block])
             for block, hasher in self._hashers.items()
         }
 

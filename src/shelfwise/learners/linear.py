@@ -24,11 +24,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shelfwise.learners import linear_kernels as kernels
-from shelfwise.learners.active_set import ActiveSet, Support
+from shelfwise.learners.active_set import SHARE, ActiveSet, Part, Support
+from shelfwise.learners.centroids import centroids_of
 from shelfwise.learners.kept_weights import ClassWeights, KeptWeights
+from shelfwise.learners.rows import Rows, as_rows, runs_of
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Into = tuple[NDArray[np.integer], NDArray[np.int32], NDArray[np.int32]]
+_Solved = tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,6 @@ class Round:
     passes: int
 
 
-_CENTROID_ROWS = 64
-_CENTROID_FEATURES = 2048
 _SCORED_ROWS = 512
 _ROUNDS: tuple[Round, ...] = (Round(0.05, 16, 3), Round(-0.8, 32, 3), Round(-0.8, 0, 3))
 _ROUNDS_FROM_START: tuple[Round, ...] = (Round(-0.8, 32, 3), Round(-0.8, 0, 2))
@@ -66,35 +68,40 @@ class LinearLearner:
         self.threads = threads
 
     def fit(
-        self, X: sparse.csr_matrix, y: NDArray[np.int32], classes: int, start: Support | None = None
+        self,
+        matrix: sparse.csr_matrix | Rows,
+        y: NDArray[np.int32],
+        classes: int,
+        start: Support | None = None,
     ) -> LinearLearner:
         """Learn from rows float32 [rows, features] of codes y [rows] < `classes`; a class may have no row.
 
         `start`: what a fit on some of these rows found, in numbers of these rows; its features and its cost
         may have been others.
         """
+        X = as_rows(matrix)
         y = np.array(y, np.int32)  # a copy: read-only arrays would be one more type to compile for
-        squares = np.concatenate([_squares(X[run.start : run.stop]) for run in _runs(len(y), 50_000)])
+        squares = _squares(X)
         if start is None:
             active, rounds = ActiveSet.of_own_rows(y, classes), _ROUNDS
-            self.kept_ = KeptWeights.of(ClassWeights.of(_centroids(X, y, classes)))
+            self.kept_ = KeptWeights.of(ClassWeights.of(centroids_of(X, y, classes)))
         else:
-            active, rounds = ActiveSet.of_support(start, y, classes), _ROUNDS_FROM_START
+            active, rounds = ActiveSet.of_support(start, y, classes, X.space), _ROUNDS_FROM_START
             known, missing = self._solve(X, squares, active, 0), np.diff(start.starts) == 0
             if missing.any():
                 # Their bias makes the cosines that name rivals in a first round do so in a later one.
                 bias = _ROUNDS_FROM_START[0].above - _ROUNDS[0].above
-                known = known.with_centroids(_centroids(X, y, classes), missing, bias)
+                known = known.with_centroids(centroids_of(X, y, classes), missing, bias)
             self.kept_ = KeptWeights.of(known)
         for step in rounds:
             if step.rivals:
                 rivals, found = self._rivals(X, y, step)
-                active = active.with_rivals(rivals, found)
+                active = active.with_rivals(rivals, found, X.space)
                 del rivals, found
             weights = self._solve(X, squares, active, step.passes)
             if step.rivals or step is rounds[-1]:
                 self.kept_ = KeptWeights.of(weights)
-        self.support_ = active.support()
+        self.support_ = active.support(X.space)
         return self
 
     def scores(self, X: sparse.csr_matrix) -> NDArray[np.float32]:
@@ -124,40 +131,39 @@ class LinearLearner:
         return (self.cost * (1 + 7 / np.sqrt(np.maximum(positives, 1)))).astype(np.float32)
 
     def _rivals(
-        self, X: sparse.csr_matrix, y: NDArray[np.int32], step: Round
+        self, X: Rows, y: NDArray[np.int32], step: Round
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The rivals of each row's class, int32 [rows, most], and how many of them there are [rows]."""
         rows = X.shape[0]
         most = min(step.rivals, len(self.bias_))
+        rivals = X.space.empty(rows * most, np.int32, SHARE).reshape(rows, most)
+        found = np.empty(rows, np.int32)
+        for numbers, part in runs_of(X):
+            self._find_rivals(part, y[numbers], step, (numbers, rivals, found))
+            del part  # before the next one is made
+            X.space.release()
+        return rivals, found
+
+    def _find_rivals(self, X: sparse.csr_matrix, y: NDArray[np.int32], step: Round, into: _Into) -> None:
+        """Find the rivals of some rows and write them where they belong."""
+        numbers, rivals, found = into
         indptr = X.indptr.astype(np.int64, copy=False)
-        rivals, found = np.empty((rows, most), np.int32), np.empty(rows, np.int32)
 
         def find(run: range) -> None:
             here = slice(run.start, run.stop)
             scores = self.kept_.scores(indptr[run.start : run.stop + 1], X, self.bias_)
-            kernels.pick_rivals(scores, y[here], np.float32(step.above), rivals[here], found[here])
+            named, count = np.zeros((len(run), rivals.shape[1]), np.int32), np.empty(len(run), np.int32)
+            kernels.pick_rivals(scores, y[here], np.float32(step.above), named, count)
+            rivals[numbers[here]], found[numbers[here]] = named, count
 
-        self._share(find, _runs(rows, _SCORED_ROWS))
-        return rivals, found
+        self._share(find, _runs(X.shape[0], _SCORED_ROWS))
 
-    def _solve(
-        self, X: sparse.csr_matrix, squares: NDArray[np.float32], active: ActiveSet, passes: int
-    ) -> ClassWeights:
-        classes = len(active.positives)
-        costs = self.costs(active.positives)
-        bias = np.full(classes, -1, np.float32)
-        indptr = X.indptr.astype(np.int64, copy=False)
-
-        def solve(run: range) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
-            features, weights, sizes = kernels.solve_classes(
-                indptr, _unsigned(X.indices), X.data, squares, active.rows,
-                active.starts[run.start : run.stop + 1], active.positives[run.start : run.stop],
-                active.alphas, costs[run.start : run.stop], passes, np.float32(0.1),
-                np.float32(self.smallest), X.shape[1], bias[run.start : run.stop],
-            )  # fmt: skip
-            return features, weights, sizes
-
-        parts = self._share(solve, active.runs(64))
+    def _solve(self, X: Rows, squares: NDArray[np.float32], active: ActiveSet, passes: int) -> ClassWeights:
+        bias = np.full(len(active.positives), -1, np.float32)
+        parts = []
+        for block in active.blocks(X):
+            parts += self._solve_block(active.part(block, X, squares), bias[block.start : block.stop], passes)
+            X.space.release()
         return ClassWeights(
             np.concatenate([features for features, _, _ in parts]),
             np.concatenate([weights for _, weights, _ in parts]),
@@ -165,6 +171,23 @@ class LinearLearner:
             bias,
             X.shape[1],
         )
+
+    def _solve_block(self, part: Part, bias: NDArray[np.float32], passes: int) -> list[_Solved]:
+        """Weights of a run of classes, in runs of them; writes their `bias` and dual variables."""
+        X, active = part.X, part.active
+        costs = self.costs(active.positives)
+        indptr = X.indptr.astype(np.int64, copy=False)
+
+        def solve(run: range) -> _Solved:
+            features, weights, sizes = kernels.solve_classes(
+                indptr, _unsigned(X.indices), X.data, part.squares, active.rows,
+                active.starts[run.start : run.stop + 1], active.positives[run.start : run.stop],
+                active.alphas, costs[run.start : run.stop], passes, np.float32(0.1),
+                np.float32(self.smallest), X.shape[1], bias[run.start : run.stop],
+            )  # fmt: skip
+            return features, weights, sizes
+
+        return self._share(solve, active.runs(64))
 
     def _share(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
         if self.threads <= 1:
@@ -178,35 +201,12 @@ def _unsigned(indices: NDArray[np.int32]) -> NDArray[np.uint32]:
     return indices.view(np.uint32)
 
 
-def _centroids(X: sparse.csr_matrix, y: NDArray[np.int32], classes: int) -> sparse.csr_matrix:
-    """Rough mean directions of the classes, float32 [classes, features], just good enough to name rivals.
-
-    Of each class at most 64 rows, and of their mean the 2,048 largest values (or all, with few classes).
-    """
-    order = np.argsort(y, kind="stable")
-    sizes = np.bincount(y, minlength=classes)
-    place = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    step = np.maximum(
-        np.repeat(sizes, sizes) // _CENTROID_ROWS, 1
-    )  # spread over the class, not its first rows
-    rows = np.sort(order[(place % step == 0) & (place // step < _CENTROID_ROWS)])
-    members = sparse.csr_matrix(
-        (np.ones(len(rows), np.float32), (y[rows], np.arange(len(rows)))), shape=(classes, len(rows))
-    )
-    sums = (members @ (X[rows] if len(rows) < len(y) else X)).tocsr()
-    lengths = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
-    sums.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(sums.indptr)).astype(np.float32)
-    for c in np.flatnonzero(np.diff(sums.indptr) > _CENTROID_FEATURES).tolist():
-        values = sums.data[sums.indptr[c] : sums.indptr[c + 1]]
-        values[values < np.partition(values, -_CENTROID_FEATURES)[-_CENTROID_FEATURES]] = 0
-    sums.eliminate_zeros()
-    return sums
-
-
-def _squares(X: sparse.csr_matrix) -> NDArray[np.float32]:
+def _squares(X: Rows) -> NDArray[np.float32]:
     """Squared length of each row with its constant feature, float32 [rows]."""
-    lengths: NDArray[np.float32] = np.asarray(X.multiply(X).sum(axis=1), np.float32).ravel() + np.float32(1)
-    return lengths
+    squares = np.empty(X.shape[0], np.float32)
+    for numbers, part in runs_of(X, 50_000):
+        squares[numbers] = np.asarray(part.multiply(part).sum(axis=1), np.float32).ravel() + np.float32(1)
+    return squares
 
 
 def _runs(rows: int, size: int) -> list[range]:

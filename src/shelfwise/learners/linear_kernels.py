@@ -187,38 +187,134 @@ def pick_rivals(scores, own, above, rivals, found):  # type: ignore[no-untyped-d
 
 
 @compiled
-def merge_rivals(rivals, found, rows, alphas, starts, merged, merged_alphas, merged_starts):  # type: ignore[no-untyped-def]
-    """Add to the rows of each class those that name it as a rival and are not among them yet.
+def count_named(rivals, found, named):  # type: ignore[no-untyped-def]
+    """Count the rows that name each class: named[c + 1] for class c, int64 [classes + 1]."""
+    for r in range(len(found)):
+        for k in range(found[r]):
+            named[rivals[r, k] + 1] += 1
 
-    Class c has rows[starts[c]:starts[c+1]] with `alphas`; they stay first, in their order. Written: the same
-    of all, `merged` with room for every row that is named. Returns how many there are.
+
+@compiled
+def merge_rivals(rivals, found, ends, first, rows, alphas, starts, merged, merged_alphas, merged_starts):  # type: ignore[no-untyped-def]
+    """Add to the rows of some classes those that name them as rivals and are not among them yet.
+
+    `ends` int64 [some + 1]: running numbers of how many rows name the classes from `first` on. Class c has
+    rows[starts[c]:starts[c+1]] with `alphas`; they stay first, in their order. Written: the same of them,
+    `merged` with room for every row that is named, after those before `first`. Returns how many there are.
     """
-    classes = len(starts) - 1
-    ends = np.zeros(classes + 1, np.int64)
+    some = len(ends) - 1
+    base = ends[0]
+    named = np.empty(ends[some] - base, np.int32)
+    place = ends[:some].copy()
     for r in range(len(found)):
         for k in range(found[r]):
-            ends[rivals[r, k] + 1] += 1
-    for c in range(classes):
-        ends[c + 1] += ends[c]
-    named = np.empty(ends[classes], np.int32)
-    place = ends[:classes].copy()
-    for r in range(len(found)):
-        for k in range(found[r]):
-            named[place[rivals[r, k]]] = r
-            place[rivals[r, k]] += 1
-    stamp = np.zeros(len(found), np.int32)
-    used = np.int64(0)
-    for c in range(classes):
-        mark = np.int32(c + 1)
+            c = rivals[r, k] - first
+            if 0 <= c < some:
+                named[place[c] - base] = r
+                place[c] += 1
+    stamp = np.full(len(found), -1, np.int32)
+    used = merged_starts[first]
+    for s in range(some):
+        c = first + s
         for k in range(starts[c], starts[c + 1]):
-            stamp[rows[k]] = mark
+            stamp[rows[k]] = s
             merged[used] = rows[k]
             merged_alphas[used] = alphas[k]
             used += 1
-        for k in range(ends[c], ends[c + 1]):
-            if stamp[named[k]] != mark:
+        for k in range(ends[s] - base, ends[s + 1] - base):
+            if stamp[named[k]] != s:
                 merged[used] = named[k]
                 merged_alphas[used] = 0
                 used += 1
         merged_starts[c + 1] = used
     return used
+
+
+@compiled
+def count_active(rows, starts, y, positives, counts):  # type: ignore[no-untyped-def]
+    """Rows of each class: its own, and those of others that its support rows[starts[c]:starts[c+1]] names.
+
+    Written: counts[c + 1] for class c, int64 [classes + 1].
+    """
+    for c in range(len(positives)):
+        others = np.int64(0)
+        for k in range(starts[c], starts[c + 1]):
+            if y[rows[k]] != c:
+                others += 1
+        counts[c + 1] = positives[c] + others
+
+
+@compiled
+def take_up(rows, alphas, starts, y, own, own_starts, all_starts, taken, taken_alphas):  # type: ignore[no-untyped-def]
+    """The own rows of each class, then those of others that its support names, with their dual variables."""
+    place = np.empty(len(y), np.int32)  # of each row among those of its own class
+    for c in range(len(starts) - 1):
+        at = all_starts[c]
+        for k in range(own_starts[c], own_starts[c + 1]):
+            place[own[k]] = k - own_starts[c]
+            taken[at] = own[k]
+            taken_alphas[at] = 0
+            at += 1
+    for c in range(len(starts) - 1):
+        at = all_starts[c] + own_starts[c + 1] - own_starts[c]
+        for k in range(starts[c], starts[c + 1]):
+            if y[rows[k]] == c:
+                taken_alphas[all_starts[c] + place[rows[k]]] = alphas[k]
+            else:
+                taken[at] = rows[k]
+                taken_alphas[at] = alphas[k]
+                at += 1
+
+
+@compiled
+def count_support(alphas, starts, counts):  # type: ignore[no-untyped-def]
+    """How many dual variables of each class are not zero: counts[c + 1] for class c, int64 [classes + 1]."""
+    for c in range(len(starts) - 1):
+        heard = np.int64(0)
+        for k in range(starts[c], starts[c + 1]):
+            if alphas[k] != 0:
+                heard += 1
+        counts[c + 1] = heard
+
+
+@compiled
+def keep_support(rows, alphas, kept, kept_alphas):  # type: ignore[no-untyped-def]
+    """Copy the rows whose dual variable is not zero."""
+    used = np.int64(0)
+    for k in range(len(rows)):
+        if alphas[k] != 0:
+            kept[used] = rows[k]
+            kept_alphas[used] = alphas[k]
+            used += 1
+
+
+@compiled
+def cut_blocks(rows, starts, lengths, room, ends):  # type: ignore[no-untyped-def]
+    """Cut the classes into runs whose rows, each counted once, have no more than `room` values.
+
+    `lengths` int32 [rows]. Written: the end of each run, int64 [classes]; returns how many runs there are.
+    """
+    stamp = np.full(len(lengths), -1, np.int32)
+    count = np.int64(0)
+    size = np.int64(0)
+    begin = np.int64(0)
+    for c in range(len(starts) - 1):
+        more = np.int64(0)
+        for k in range(starts[c], starts[c + 1]):
+            if stamp[rows[k]] != count:
+                stamp[rows[k]] = count
+                more += lengths[rows[k]]
+        if size + more > room and c > begin:
+            ends[count] = c
+            count += 1
+            begin = np.int64(c)
+            size = np.int64(0)
+            more = np.int64(0)
+            for k in range(starts[c], starts[c + 1]):  # all of its rows are new to the next run
+                stamp[rows[k]] = count
+                more += lengths[rows[k]]
+        size += more
+    if begin < len(starts) - 1:
+        ends[count] = len(starts) - 1
+        count += 1
+    return count

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from shelfwise.features.text import HashedText
+from shelfwise.features.vectors import PREFIX, TABLE
 from shelfwise.learners.active_set import Support
 from shelfwise.recipe import Recipe
 from shelfwise.views.dense import DenseView, TableView
 from shelfwise.views.scores import ViewScores
 from shelfwise.views.text import TextViews
+from shelfwise.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Products as views learn from them: their text hashed, None without views of text, and their vectors.
+
+    beside: columns of vectors and of the table; chosen: bool [products], those to learn from, None: all.
+    """
+
+    text: HashedText | None
+    beside: pl.DataFrame
+
+    def arranged(self, y: NDArray[np.int32]) -> Prepared:
+        """The same, what lies in files laid by categories (codes y), whose products are read together."""
+        return self if self.text is None else Prepared(self.text.arranged(y), self.beside)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Prepared:
+        """Some of the products, bool [products]."""
+        text = self.text.only(chosen) if self.text is not None else None
+        return Prepared(text, self.beside.filter(pl.Series(chosen)) if self.beside.width else self.beside)
 
 
 class Views:
@@ -50,7 +74,7 @@ class Views:
 
     def fit(
         self,
-        products: pl.DataFrame,
+        products: pl.DataFrame | Prepared,
         y: NDArray[np.int32],
         departments: NDArray[np.int32],
         names: Collection[str] | None = None,
@@ -63,19 +87,34 @@ class Views:
         """
         self.classes = len(departments)
         self.timings_: dict[str, float] = {}
+        ready = products if isinstance(products, Prepared) else self.prepare([products])
         if self.text is not None:
-            self.text.fit(products, y, departments, names, start)
+            assert ready.text is not None
+            self.text.fit(ready.text, y, departments, names, start)
             self.timings_ |= self.text.timings_
         self.dense = {name: view for name, view in self.dense.items() if names is None or name in names}
         for name, view in self.dense.items():
             started = time.perf_counter()
-            view.fit(products, y, self.classes)
+            view.fit(ready.beside, y, self.classes)
             self.timings_[name] = round(time.perf_counter() - started, 3)
         return self
 
-    def supports(self, rows: NDArray[np.int64]) -> dict[str, Support]:
+    def prepare(self, pieces: Iterable[pl.DataFrame], space: Workspace | None = None) -> Prepared:
+        """Take of products, piece by piece, what views learn from: their text hashed, and their vectors.
+
+        Any views of the same recipe, fields and vectors can be fitted on it, as often as is needed.
+        """
+        beside: list[pl.DataFrame] = []
+        watched = _keeping_vectors(pieces, beside)
+        text = self.text.features.hash(watched, space) if self.text is not None else None
+        if text is None:
+            for _ in watched:
+                pass
+        return Prepared(text, pl.concat(beside))
+
+    def supports(self, rows: NDArray[np.int64], space: Workspace | None = None) -> dict[str, Support]:
         """What a fit on more products can start from; product i of these is rows[i] of those."""
-        return self.text.supports(rows) if self.text is not None else {}
+        return self.text.supports(rows, space) if self.text is not None else {}
 
     def scores(
         self,
@@ -131,3 +170,10 @@ class Views:
             }
             view.restore(found, classes)
         return self
+
+
+def _keeping_vectors(pieces: Iterable[pl.DataFrame], beside: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Hand pieces of products on, keeping their columns of vectors and of the table."""
+    for piece in pieces:
+        beside.append(piece.select(name for name in piece.columns if name.startswith((PREFIX, TABLE))))
+        yield piece

@@ -33,8 +33,26 @@ class ViewScores:
         )
 
     @staticmethod
+    def gathered(parts: Iterable[ViewScores], rows: int) -> ViewScores:
+        """The scores of `rows` products, at least one, after one another; parts are let go one by one."""
+        by_view: dict[str, NDArray[np.float32]] = {}
+        speaks: dict[str, NDArray[np.bool_]] = {}
+        begin = 0
+        for part in parts:
+            for name, scores in part.by_view.items():
+                if begin == 0:
+                    by_view[name] = np.empty((rows, scores.shape[1]), np.float32)
+                    speaks[name] = np.empty(rows, bool)
+                end = begin + len(scores)
+                by_view[name][begin:end], speaks[name][begin:end] = scores, part.speaks[name]
+            begin = end
+        return ViewScores(by_view, speaks)
+
+    @staticmethod
     def joined(parts: Sequence[ViewScores]) -> ViewScores:
         """The scores of some products after one another."""
+        if len(parts) == 1:
+            return parts[0]
         names = parts[0].by_view
         return ViewScores(
             {name: np.concatenate([part.by_view[name] for part in parts]) for name in names},

@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from shelfwise.errors import ModelError
-from shelfwise.features.text import TextFeatures
+from shelfwise.features.hashed import GramRows
+from shelfwise.features.text import HashedText, TextFeatures
 from shelfwise.learners.active_set import Support
 from shelfwise.learners.kept_weights import sound as sound_weights
 from shelfwise.learners.linear import LinearLearner
-from shelfwise.learners.neighbours import NeighboursLearner
+from shelfwise.learners.neighbours import NeighboursLearner, strongest
 from shelfwise.recipe import Recipe
 from shelfwise.views.scores import ViewScores
+from shelfwise.workspace import Workspace
 
 _BLOCK_OF = {"ngrams": "ngrams", "words": "words", "departments": "ngrams", "neighbours": "ngrams"}
 LINEAR = ("ngrams", "words", "departments")
+_KEPT_AT_ONCE = 20_000
 
 
 class TextViews:
@@ -60,13 +63,13 @@ class TextViews:
 
     def fit(
         self,
-        products: pl.DataFrame,
+        products: pl.DataFrame | HashedText,
         y: NDArray[np.int32],
         departments: NDArray[np.int32],
         names: Collection[str] | None = None,
         start: Mapping[str, Support] | None = None,
     ) -> TextViews:
-        """Learn from products and their codes y [products].
+        """Learn from products (or their text as `features.hash` hashed it) and their codes y [products].
 
         `departments`: int32 [categories], the department of each category, from 0. `names`: the linear views
         to learn; None: all that there can be. Neighbours are always kept, as evidence. `start`: the support,
@@ -74,13 +77,12 @@ class TextViews:
         """
         self.classes, self.departments = len(departments), departments.astype(np.int32)
         started = time.perf_counter()
-        blocks = self.features.fit_transform(products)
+        text = products if isinstance(products, HashedText) else self.features.hash([products])
+        blocks = self.features.fit(text)
         self.timings_ = {"features": round(time.perf_counter() - started, 3)}
         self.neighbour_rows_ = _spread(y, self.recipe.neighbours.max_rows, self.recipe.seed)
         kept = self.neighbour_rows_
-        rows = blocks["ngrams"][kept] if len(kept) < len(y) else blocks["ngrams"]
-        self.neighbours.fit(rows, y[kept], self.classes)
-        del rows
+        self.neighbours.fit(_strongest(blocks["ngrams"], kept), y[kept], self.classes)
         started = time.perf_counter()
         for name in LINEAR:
             if (names is None or name in names) and (name != "departments" or self._has_departments()):
@@ -91,9 +93,9 @@ class TextViews:
         self.timings_["linear"] = round(time.perf_counter() - started, 3)
         return self
 
-    def supports(self, rows: NDArray[np.int64]) -> dict[str, Support]:
+    def supports(self, rows: NDArray[np.int64], space: Workspace | None = None) -> dict[str, Support]:
         """What a fit on more products can start from, by view; product i of these is rows[i] of those."""
-        return {name: learner.support_.renumbered(rows) for name, learner in self.linear.items()}
+        return {name: learner.support_.renumbered(rows, space) for name, learner in self.linear.items()}
 
     def scores(
         self,
@@ -195,6 +197,14 @@ def _adds_up(
 
 def _below(tensors: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, NDArray[np.generic]]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _strongest(X: GramRows, rows: NDArray[np.int64]) -> sparse.csr_matrix:
+    """The strongest features of some rows, some at a time: whole rows are ten times as large."""
+    cut = [
+        strongest(X.take(rows[start : start + _KEPT_AT_ONCE])) for start in range(0, len(rows), _KEPT_AT_ONCE)
+    ]
+    return sparse.vstack(cut, "csr")
 
 
 def _spread(y: NDArray[np.int32], most: int, seed: int) -> NDArray[np.int64]:
