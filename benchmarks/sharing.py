@@ -21,8 +21,8 @@ from text import folder_mb
 IMPORTS = "import numba, numpy, polars, scipy.sparse, sys"
 ASK = f"""
 {IMPORTS}
-from shelfwise.categorizer import load
-model = load(sys.argv[1])
+from shelfwise.categorizer import Categorizer
+model = Categorizer.load(sys.argv[1], mapped=True)
 model.predict(polars.scan_parquet(sys.argv[2]).head(300).collect())
 """
 WAIT = "\nprint('ready', flush=True); sys.stdin.readline()"

@@ -290,8 +290,8 @@ def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
 # -- mapping -------------------------------------------------------------------------------------------------
 
 
-def arrays_in(folder):
-    return artifact.from_safetensors(read_folder(folder)["views.safetensors"])
+def arrays_in(folder, mapped=True):
+    return artifact.from_safetensors(read_folder(folder, mapped)["views.safetensors"])
 
 
 @pytest.fixture
@@ -300,8 +300,9 @@ def mapped(tmp_path):
     return write_folder(tmp_path / "model", {**SMALL, "views.safetensors": artifact.to_safetensors(arrays)})
 
 
-def test_arrays_lie_in_the_mapped_file_and_nobody_can_write_to_them(mapped):
-    found = arrays_in(mapped)
+@pytest.mark.parametrize("shared", [True, False])
+def test_arrays_lie_in_what_was_read_and_nobody_can_write_to_them(mapped, shared):
+    found = arrays_in(mapped, shared)
 
     assert found["a"].tolist() == [0, 1, 2, 3, 4, 5]
     assert found["b"].tolist() == [[1, 1, 1]] * 2
@@ -316,6 +317,13 @@ def test_what_was_mapped_stays_when_the_folder_is_replaced_or_removed(mapped):
     found = arrays_in(mapped)
     write_folder(mapped, SMALL)
     shutil.rmtree(mapped)
+
+    assert found["a"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_was_read_stays_when_somebody_writes_into_the_file(mapped):
+    found = arrays_in(mapped, mapped=False)
+    (mapped / "views.safetensors").write_bytes(b"nothing")
 
     assert found["a"].tolist() == [0, 1, 2, 3, 4, 5]
 

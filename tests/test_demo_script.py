@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -24,6 +25,16 @@ def demo():
 
 def test_the_script_is_a_script():
     subprocess.run(["sh", "-n", DOCS / "demo.sh"], check=True)
+
+
+def test_the_script_runs_from_nothing(tmp_path):
+    command = ["sh", DOCS / "demo.sh", Path(sys.executable).parent, tmp_path / "shop"]
+    done = subprocess.run(command, cwd=DOCS.parent, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert (tmp_path / "shop" / "report" / "report.html").exists()
+    assert "products land on exactly the right shelf" in done.stdout
+    assert "of the first 20 doubts are such pages" in done.stdout
 
 
 def test_every_command_of_the_script_exists_with_its_options():

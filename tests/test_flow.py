@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 
@@ -91,17 +90,3 @@ def test_library_gives_what_the_command_wrote(shop):
     assert model.predict(pl.read_csv(shop / "new-arrivals.csv", infer_schema=False)).equals(
         pl.read_parquet(output)
     )
-
-
-def test_demo_script_runs_from_nothing(tmp_path):
-    script = re.sub(r"tests.test_flow\.py$", "docs/demo.sh", __file__)
-    command = f'exec "{sys.executable}" -m shelfwise "$@"'
-    (tmp_path / "shelfwise").write_text(f"#!/bin/sh\n{command}\n")
-    (tmp_path / "shelfwise").chmod(0o755)
-    done = subprocess.run(
-        ["sh", script, tmp_path / "shelfwise", tmp_path / "shop"], capture_output=True, text=True
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "shop" / "report" / "report.html").exists()
-    assert "products land on exactly the right shelf" in done.stdout

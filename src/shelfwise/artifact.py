@@ -8,9 +8,8 @@
     MANIFEST.json   format version, size and SHA-256 of each of the files above
 
 A folder is written beside its place and moved there whole. Loading checks every file against the manifest and
-refuses what is damaged, foreign, missing or from a newer version; nothing in it is ever executed. Arrays are
-not read into memory but mapped, once they are checked: processes with the same model share one copy of it. No
-file of a model is ever written to again, so what was mapped stays what was checked.
+refuses what is damaged, foreign, missing or from a newer version; nothing in it is ever executed. Arrays can
+be mapped instead of read, once they are checked: processes with the same model then share one copy of it.
 """
 
 from __future__ import annotations
@@ -87,8 +86,11 @@ def is_replaceable(folder: Path) -> bool:
     return "model.json" in listed and there <= {*listed, MANIFEST}
 
 
-def read_folder(folder: str | os.PathLike[str]) -> dict[str, Content]:
-    """Read and check a model folder: file name -> content; arrays are mapped, and cannot be written to.
+def read_folder(folder: str | os.PathLike[str], mapped: bool = False) -> dict[str, Content]:
+    """Read and check a model folder: file name -> content.
+
+    mapped: do not read arrays but map them, so that processes with the same model share one copy. Who writes
+    into a file that is mapped ends those processes (SIGBUS), so this is for work that can be begun again.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def read_folder(folder: str | os.PathLike[str]) -> dict[str, Content]:
         raise ModelError(f"there is no model folder {where}")
     version, listed = _read_manifest(where)
     _check_names(where, listed, _corrections(listed) if version >= 2 else ())
-    return {name: _read_checked(where / name, listed[name]) for name in sorted(listed)}
+    return {name: _read_checked(where / name, listed[name], mapped) for name in sorted(listed)}
 
 
 def _corrections(listed: Mapping[str, Any]) -> tuple[str, ...]:
@@ -144,12 +146,12 @@ def _entry(content: bytes) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _read_checked(path: Path, entry: object) -> Content:
+def _read_checked(path: Path, entry: object, mapped: bool) -> Content:
     if path.is_symlink() or not path.is_file():
         raise ModelError(f"{path} is not a plain file")
     try:
         with path.open("rb") as file:
-            if path.suffix == ".safetensors":
+            if mapped and path.suffix == ".safetensors":
                 size = os.fstat(file.fileno()).st_size
                 found = {"bytes": size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
                 content: Content = _mapped(file.fileno()) if size else b""

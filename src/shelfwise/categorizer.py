@@ -359,9 +359,12 @@ class Categorizer:
         artifact.write_folder(folder, to_files(parts))
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Load a model folder; ModelError when it is missing, damaged, foreign or newer."""
-        parts = from_files(artifact.read_folder(folder), os.fspath(folder))
+    def load(cls, folder: str | os.PathLike[str], *, mapped: bool = False) -> Self:
+        """Load a model folder; ModelError when it is missing, damaged, foreign or newer.
+
+        mapped: share arrays with other processes that do so, too; see `artifact.read_folder`.
+        """
+        parts = from_files(artifact.read_folder(folder, mapped), os.fspath(folder))
         model = cls(parts.recipe)
         model.roles_, model.decision_, model.training_ = parts.roles, parts.decision, parts.training
         model.marks_, model.corrections_ = parts.marks, parts.corrections

@@ -106,7 +106,7 @@ class Bulk:
     def load(cls, folder: str | os.PathLike[str]) -> Self:
         """Load a model folder; ModelError when it is missing, damaged, foreign or newer."""
         place = os.path.abspath(folder)
-        model = Categorizer.load(folder)
+        model = Categorizer.load(folder, mapped=True)
         return cls(place, digest_model(place), model)
 
     def predict(

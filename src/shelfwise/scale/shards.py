@@ -214,7 +214,7 @@ def opened(job: Job) -> Opened:
                 f"{socket.gethostname()} has another version of Shelfwise, NumPy or polars than the machine "
                 "that began the run: install the same on all"
             )
-        keep(job, Categorizer.load(job.model), Reader(job.reading))
+        keep(job, Categorizer.load(job.model, mapped=True), Reader(job.reading))
     return _kept[key]
 
 
