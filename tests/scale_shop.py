@@ -1,4 +1,4 @@
-"""A catalogue to predict in shards: easy products, some of them twice, empty, without an id or unreadable."""
+"""A catalogue to predict in shards, with rows of every kind, and what holds of every engine that does it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import hashlib
 from pathlib import Path
 
 import polars as pl
+import pytest
+
+from shelfwise.errors import ModelError
+from shelfwise.scale import Bulk
 
 GOODS = ("boot", "sandal", "watch")
 
@@ -58,3 +62,28 @@ def children(pid: int) -> list[int]:
         if int(fields[1]) == pid:
             found.append(int(stat.parent.name))
     return found
+
+
+def check_kills_change_nothing(saved, folder, options, straight, kill):
+    """An engine whose workers `kill` ends once, in the middle, writes the bytes of one process."""
+    killed = []
+
+    def listen(rows):
+        if not killed:
+            killed.extend(kill())
+
+    report = Bulk.load(saved).predict(dump(700), folder / "a.parquet", options, listen)
+
+    assert killed
+    assert report.written.rows == 700
+    assert sha256(folder / "a.parquet") == straight
+
+
+def check_unseen_model_is_told(saved, folder, options, patch):
+    """A model that only this machine sees is an error of the workers, told here."""
+    model = Bulk.load(saved)
+    patch.setattr("shelfwise.scale.shards.keep", lambda *rest: None)
+    model.folder = str(folder / "only-here")
+    with pytest.raises(ModelError, match="paths that all of them see"):
+        model.predict(dump(60), folder / "a.csv", options)
+    assert not (folder / "a.csv").exists()

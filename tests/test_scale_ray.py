@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from scale_shop import dump, sha256
-from shelfwise.errors import MissingExtraError, ModelError, RecipeError
+from scale_shop import check_kills_change_nothing, check_unseen_model_is_told, dump, sha256
+from shelfwise.errors import MissingExtraError, RecipeError
 from shelfwise.scale import Bulk, BulkOptions, bulk
 
 RAY = BulkOptions(engine="ray")
@@ -43,28 +43,18 @@ def pid():
 def test_ray_writes_the_same_bytes_though_workers_are_killed(cluster, saved_toy, tmp_path, straight):
     cluster.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not see the tests
     pid_of = cluster.remote(pid)
-    killed = []
 
-    def listen(rows):
-        if not killed:
-            killed.extend(set(cluster.get([pid_of.remote() for _ in range(4)])))
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
+    def kill():
+        found = set(cluster.get([pid_of.remote() for _ in range(4)]))
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return found
 
-    report = Bulk.load(saved_toy).predict(dump(700), tmp_path / "a.parquet", RAY, listen)
-
-    assert killed
-    assert report.written.rows == 700
-    assert sha256(tmp_path / "a.parquet") == straight
+    check_kills_change_nothing(saved_toy, tmp_path, RAY, straight, kill)
 
 
 def test_errors_come_back_and_what_a_machine_does_not_see_is_told(cluster, saved_toy, tmp_path, monkeypatch):
-    model = Bulk.load(saved_toy)
-    monkeypatch.setattr("shelfwise.scale.shards.keep", lambda *rest: None)
-    model.folder = str(tmp_path / "only-here")
-    with pytest.raises(ModelError, match="paths that all of them see"):
-        model.predict(dump(60), tmp_path / "a.csv", RAY)
-    assert not (tmp_path / "a.csv").exists()
+    check_unseen_model_is_told(saved_toy, tmp_path, RAY, monkeypatch)
 
 
 def test_cluster_that_cannot_be_reached_is_told(saved_toy, tmp_path, monkeypatch):

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from scale_shop import children, dump, sha256
-from shelfwise.errors import MissingExtraError, ModelError, RecipeError
+from scale_shop import check_kills_change_nothing, check_unseen_model_is_told, children, dump, sha256
+from shelfwise.errors import MissingExtraError, RecipeError
 from shelfwise.scale import Bulk, BulkOptions, bulk
 
 SPARK = BulkOptions(engine="spark")
@@ -43,28 +43,18 @@ def straight(saved_toy, tmp_path, monkeypatch):
 
 def test_spark_writes_the_same_bytes_though_workers_are_killed(session, saved_toy, tmp_path, straight):
     java = session.sparkContext._gateway.proc.pid
-    killed = []
 
-    def listen(rows):
-        if not killed:
-            killed.extend(worker for daemon in children(java) for worker in children(daemon))
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
+    def kill():
+        found = [worker for daemon in children(java) for worker in children(daemon)]
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return found
 
-    report = Bulk.load(saved_toy).predict(dump(700), tmp_path / "a.parquet", SPARK, listen)
-
-    assert killed
-    assert report.written.rows == 700
-    assert sha256(tmp_path / "a.parquet") == straight
+    check_kills_change_nothing(saved_toy, tmp_path, SPARK, straight, kill)
 
 
 def test_what_a_machine_does_not_see_is_told(session, saved_toy, tmp_path, monkeypatch):
-    model = Bulk.load(saved_toy)
-    monkeypatch.setattr("shelfwise.scale.shards.keep", lambda *rest: None)
-    model.folder = str(tmp_path / "only-here")
-    with pytest.raises(ModelError, match="paths that all of them see"):
-        model.predict(dump(60), tmp_path / "a.csv", SPARK)
-    assert not (tmp_path / "a.csv").exists()
+    check_unseen_model_is_told(saved_toy, tmp_path, SPARK, monkeypatch)
 
 
 def test_spark_that_is_not_installed_is_told(saved_toy, tmp_path, monkeypatch):
