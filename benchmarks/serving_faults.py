@@ -102,8 +102,9 @@ def reloads(shop: Shop, asked: argparse.Namespace) -> dict[str, object]:
             memory.append(state(server.process.pid)["memory"])
             taken: dict[str, int] = {}
             began = time.monotonic()
-            for _ in range((asked.count or 100) // 2):
-                for way, count in reload_often(server, place, shop.models, 2, sum(taken.values())).items():
+            for done in range(0, asked.count or 100, 2):
+                new = reload_often(server, place, shop.models, range(done, done + 2), tally)
+                for way, count in new.items():
                     taken[way] = taken.get(way, 0) + count
                 memory.append(state(server.process.pid)["memory"])
                 at = round(time.monotonic() - began)

@@ -167,25 +167,32 @@ def state(pid: int) -> dict[str, float]:
 # -- reloads -------------------------------------------------------------------------------------------------
 
 
-def reload_often(server, place: Path, models: list[Categorizer], count: int, done: int = 0) -> dict[str, int]:
+def reload_often(
+    server, place: Path, models: list[Categorizer], numbers: range, tally: Tally
+) -> dict[str, int]:
     """Put models into a served folder in turn; each has to be taken, by signal, by request or by itself.
 
-    done: how many there were before. Returns how many were taken by each way. AssertionError where one was
-    not within a minute.
+    numbers: of the reloads, which say the model and the way. tally: of those who ask meanwhile; the next
+    reload waits until one of them was answered by this model. Returns how many were taken by each way.
+    AssertionError where one was not within a minute.
     """
     taken: Counter[str] = Counter()
     with server.client() as client:
-        for number in range(done, done + count):
+        for number in numbers:
             models[(number + 1) % len(models)].save(place)
+            wanted, end = version(place), time.monotonic() + 60
+            before = tally.versions[wanted]
             way = ("signal", "request", "change")[number % 3]
             if way == "signal":
                 os.kill(server.process.pid, signal.SIGHUP)
             elif way == "request":
                 response = client.post("/v1/models/m/reload", json={}, timeout=60)
                 assert response.status_code == 200, response.text
-            wanted, end = version(place), time.monotonic() + 60
             while (now := client.get("/v1/models/m").json()["version"]) != wanted:
                 assert time.monotonic() < end, f"{way}: {now} still answers, not {wanted}"
+                time.sleep(0.02)
+            while tally.versions[wanted] == before:
+                assert time.monotonic() < end, f"{way}: nobody was answered by {wanted}: {tally.lost}"
                 time.sleep(0.02)
             taken[way] += 1
     return dict(taken)

@@ -50,7 +50,7 @@ def test_reloads_under_load_lose_nothing_and_every_answer_is_that_of_its_version
     with serving(f"m={place}", "--watch", "0.2", "--admin", *PATIENT) as server:
         asker = Asker([server.http, f"grpc://{server.grpc}"], products, answers)
         with asker.steadily(40) as tally:
-            taken = reload_often(server, place, models, 6)
+            taken = reload_often(server, place, models, range(6), tally)
 
     assert taken == {"signal": 2, "request": 2, "change": 2}
     assert tally.faultless, (tally.wrong[:3], tally.lost)
