@@ -40,6 +40,10 @@ class Visit(BaseHTTPRequestHandler):
     def do_later(self):
         self.answer(429, Retry_After="100")
 
+    def do_later_by_half(self):
+        self.answer(429, body=b"come back", length=100, Retry_After="100")
+        self.close_connection = True
+
     def do_bomb(self):
         self.answer(body=BOMB, Content_Encoding="gzip")
 
@@ -120,6 +124,23 @@ def test_a_host_that_asks_to_wait_is_held(server):
     _, pace = get(server, "/later")
 
     assert pace.held(f"127.0.0.1:{server.server_port}") > time.time() + 90
+
+
+def test_a_host_that_asks_to_wait_is_held_though_its_answer_never_ends(server):
+    pace = Pace(0.0)
+    host = f"127.0.0.1:{server.server_port}"
+
+    async def run():
+        web = Web(Rules(hosts=(host,)), pace, "shelfwise/1 (+me)", Limits(1_000_000, 1.0))
+        try:
+            await web.get(f"http://{host}/later_by_half")
+        finally:
+            await web.close()
+
+    with pytest.raises(FetchError) as caught:
+        asyncio.run(run())
+    assert caught.value.code == "truncated"
+    assert pace.held(host) > time.time() + 90
 
 
 def test_an_answer_that_asks_to_wait_while_a_turn_begins_is_heard_first():

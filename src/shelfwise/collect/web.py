@@ -90,12 +90,12 @@ class Web:
         await self._turn(host)
         began = time.monotonic()
         try:
-            answer = await self._get(url, headers or {})
+            answer = await self._get(url, host, headers or {})
         except FetchError as error:
             strained = error.code in ("timeout", "too_slow", "reset", "truncated", "refused")
             self.pace.answered(host, time.monotonic() - began, strained)
             raise
-        self.mind(host, answer.status, answer.header("retry-after"), time.monotonic() - began)
+        self.pace.answered(host, time.monotonic() - began, answer.status in COMPLAINTS)
         return answer
 
     async def _turn(self, host: str) -> None:
@@ -118,12 +118,16 @@ class Web:
 
     def mind(self, host: str, status: int, wait: str, seconds: float) -> None:
         """Learn from an answer how soon the host may be asked again."""
+        self._heed(host, status, wait)
+        self.pace.answered(host, seconds, status in COMPLAINTS)
+
+    def _heed(self, host: str, status: int, wait: str) -> None:
+        """Keep a Retry-After."""
         until = retry_after(wait, time.time()) if wait and status in (429, 503, 301, 302) else None
         if until is not None:
             self.pace.hold(host, until)
-        self.pace.answered(host, seconds, status in COMPLAINTS)
 
-    async def _get(self, url: str, headers: Mapping[str, str]) -> Answer:
+    async def _get(self, url: str, host: str, headers: Mapping[str, str]) -> Answer:
         import aiohttp
         import yarl
 
@@ -132,6 +136,8 @@ class Web:
             async with session.get(
                 yarl.URL(url, encoded=True), headers={**ACCEPT, **headers}, allow_redirects=False
             ) as answer:
+                # at once: the body may be long in coming, or never end, and the wish holds all the same
+                self._heed(host, answer.status, ", ".join(answer.headers.getall("Retry-After", ())))
                 try:
                     body = await self._read(answer)
                 except TimeoutError as error:
