@@ -1,12 +1,12 @@
 """When a host may be asked: delays, complaints, Retry-After, with a clock of our own."""
 
 import asyncio
-from email.utils import formatdate
 from itertools import pairwise
 
 import pytest
 
-from shelfwise.collect.polite import LONGEST_WAIT, Pace, retry_after
+from shelfwise.collect.polite import Pace
+from shelfwise.outgoing import LONGEST_WAIT
 
 
 class Clock:
@@ -92,14 +92,3 @@ def test_nothing_is_asked_while_a_host_is_held():
     assert turns(pace, clock, 1)[0] >= 1030.0
     pace.hold("a", 1e12)
     assert pace.held("a") <= clock.now + LONGEST_WAIT
-
-
-@pytest.mark.parametrize(
-    ("text", "told"), [("7", 1007.0), (" 0 ", 1000.0), ("-1", None), ("soon", None), (None, None)]
-)
-def test_retry_after_is_read(text, told):
-    assert retry_after(text, 1000.0) == told
-
-
-def test_retry_after_may_be_a_date():
-    assert retry_after(formatdate(1_790_000_000, usegmt=True), 1_789_999_990) == 1_790_000_000

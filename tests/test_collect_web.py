@@ -155,6 +155,26 @@ def test_an_answer_that_asks_to_wait_while_a_turn_begins_is_heard_first():
     assert 0 < held <= began
 
 
+def test_an_answer_that_came_in_while_the_loop_was_busy_is_heard_first():
+    async def ask():
+        loop, pace = asyncio.get_running_loop(), Pace(0.0)
+
+        def later(rounds):
+            if rounds:
+                loop.call_soon(later, rounds - 1)
+            else:
+                pace.hold("a.example", time.time() + 0.2)
+
+        loop.call_soon(time.sleep, 0.1)
+        loop.call_soon(later, 5)
+        await Web(Rules(), pace, "me")._turn("a.example")
+        return pace.held("a.example"), time.time()
+
+    held, began = asyncio.run(ask())
+
+    assert 0 < held <= began
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [

@@ -10,11 +10,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+
+from shelfwise.outgoing import LONGEST_WAIT
 
 LONGEST_DELAY = 300.0  # seconds between requests, whatever robots.txt asks for
 MOST_STRAIN = 32.0
-LONGEST_WAIT = 86_400.0  # seconds that a Retry-After is believed
 
 
 @dataclass
@@ -77,15 +77,3 @@ class Pace:
 
     def _host(self, host: str) -> _Host:
         return self.hosts.setdefault(host, _Host(self.delay))
-
-
-def retry_after(value: str | None, now: float) -> float | None:
-    """When a Retry-After is over, in seconds since 1970; None where it says nothing that can be read."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return now + min(float(text), LONGEST_WAIT)
-    try:
-        then = parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(then, now + LONGEST_WAIT)

@@ -10,14 +10,15 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shelfwise import addresses
-from shelfwise.collect.polite import Pace, retry_after
+from shelfwise.collect.polite import Pace
 from shelfwise.collect.traps import host_of
 from shelfwise.errors import AddressError
+from shelfwise.outgoing import resolver, retry_after, spelt
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,6 +30,8 @@ ACCEPT = {
 COMPLAINTS = frozenset((429, 500, 502, 503, 504))
 _CHUNK = 65_536
 _LOOKS = 4  # rounds of the event loop in which what lies in a socket becomes an answer
+_QUICK = 0.05  # seconds in which nothing can have come in that matters
+_PATIENCE = 100  # looks, on a machine that is never quick
 
 
 class FetchError(Exception):
@@ -99,10 +102,20 @@ class Web:
         return answer
 
     async def _turn(self, host: str) -> None:
-        """Wait for the host's turn; an answer that came in meanwhile and asks to wait is heard first."""
+        """Wait for the host's turn; an answer that came in meanwhile and asks to wait is heard first.
+
+        Where the event loop was busy while it looked (a page was read, the disk was slow), more may have come
+        in since, and it looks again.
+        """
         await self.pace.turn(host)
-        for _ in range(_LOOKS):
-            await asyncio.sleep(0)
+        for _ in range(_PATIENCE):
+            began = time.monotonic()
+            for _ in range(_LOOKS):
+                await asyncio.sleep(0)
+            if self.pace.held(host) > time.time():
+                await self.pace.turn(host)
+            elif time.monotonic() - began < _QUICK:
+                break
         while self.pace.held(host) > time.time():
             await self.pace.turn(host)
 
@@ -123,18 +136,18 @@ class Web:
 
     def _heed(self, host: str, status: int, wait: str) -> None:
         """Keep a Retry-After."""
-        until = retry_after(wait, time.time()) if wait and status in (429, 503, 301, 302) else None
-        if until is not None:
-            self.pace.hold(host, until)
+        now = time.time()
+        seconds = retry_after(wait, now) if wait and status in (429, 503, 301, 302) else None
+        if seconds is not None:
+            self.pace.hold(host, now + seconds)
 
     async def _get(self, url: str, host: str, headers: Mapping[str, str]) -> Answer:
         import aiohttp
-        import yarl
 
         session = self._opened()
         try:
             async with session.get(
-                yarl.URL(url, encoded=True), headers={**ACCEPT, **headers}, allow_redirects=False
+                spelt(url), headers={**ACCEPT, **headers}, allow_redirects=False
             ) as answer:
                 # at once: the body may be long in coming, or never end, and the wish holds all the same
                 self._heed(host, answer.status, ", ".join(answer.headers.getall("Retry-After", ())))
@@ -179,7 +192,7 @@ class Web:
             import aiohttp
 
             connector = aiohttp.TCPConnector(
-                resolver=_resolver(self.guard), limit=self.limits.connections, ttl_dns_cache=300
+                resolver=resolver(_checked(self.guard)), limit=self.limits.connections, ttl_dns_cache=300
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
@@ -201,32 +214,18 @@ class _Refused(OSError):
     """A name that leads where nothing is asked."""
 
 
-def _resolver(guard: addresses.Rules) -> Any:  # noqa: ANN401 - aiohttp is imported when it is needed
-    """What looks up names for the connector: each address that it gives was checked."""
-    import aiohttp.abc
+def _checked(guard: addresses.Rules) -> Callable[[str, int], Awaitable[list[str]]]:
+    """Finds the addresses of names for the connector: each of them was checked."""
 
-    class Resolver(aiohttp.abc.AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-        ) -> list[aiohttp.abc.ResolveResult]:
-            try:
-                found = await addresses.resolve(addresses.Target("http", host, port, "/"), guard, _look_up)
-            except AddressError as error:
-                if isinstance(error.__cause__, socket.gaierror):
-                    raise error.__cause__ from None
-                raise _Refused(str(error)) from error
-            return [
-                aiohttp.abc.ResolveResult(
-                    hostname=host, host=one, port=port, proto=0, flags=socket.AI_NUMERICHOST,
-                    family=socket.AF_INET6 if ":" in one else socket.AF_INET,
-                )
-                for one in found
-            ]  # fmt: skip
+    async def find(host: str, port: int) -> list[str]:
+        try:
+            return await addresses.resolve(addresses.Target("http", host, port, "/"), guard, _look_up)
+        except AddressError as error:
+            if isinstance(error.__cause__, socket.gaierror):
+                raise error.__cause__ from None
+            raise _Refused(str(error)) from error
 
-        async def close(self) -> None:
-            return None
-
-    return Resolver()
+    return find
 
 
 async def _look_up(host: str, port: int) -> list[str]:

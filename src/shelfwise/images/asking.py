@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
 import errno
 import socket
 import ssl
 import time
-import zlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -24,14 +21,13 @@ from shelfwise.addresses import Rules, Target, follow, is_public, is_reachable, 
 from shelfwise.catalogue.decoding import picture_format
 from shelfwise.errors import AddressError, RecipeError
 from shelfwise.images import codes
+from shelfwise.outgoing import MOVED, PICTURES, resolver, retry_after, spelt, unpacked
 
 if TYPE_CHECKING:
     import aiohttp
 
 HOME = "https://github.com/shelfwise/shelfwise"
-_MOVED = frozenset([301, 302, 303, 307, 308])
 _REDIRECTS = 5
-_PIECE = 64 * 2**10
 _SMALL = 2**20  # bytes; larger bodies wait for a place, so that memory stays bounded
 _LARGE_ONES = 8
 _LOOK = 64 * 2**10  # bytes that a check reads
@@ -101,7 +97,7 @@ class Asker:
 
         options = self._options
         connector = aiohttp.TCPConnector(
-            resolver=_resolver(self._allowed), ttl_dns_cache=300, limit=0, socket_factory=self._socket,
+            resolver=resolver(self._allowed), ttl_dns_cache=300, limit=0, socket_factory=self._socket,
             keepalive_timeout=15.0,
         )  # fmt: skip
         self._session = aiohttp.ClientSession(
@@ -137,8 +133,10 @@ class Asker:
         target = read(url, self._rules)
         for _ in range(_REDIRECTS + 1):
             self._check_literal(target)
-            async with self._session.get(_spelt(target), allow_redirects=False, headers=headers) as response:
-                if response.status in _MOVED and "Location" in response.headers:
+            async with self._session.get(
+                spelt(target.url), allow_redirects=False, headers=headers
+            ) as response:
+                if response.status in MOVED and "Location" in response.headers:
                     target = follow(target, response.headers["Location"], self._rules)
                     continue
                 return await self._answer(response, held)
@@ -153,7 +151,10 @@ class Asker:
         elif response.status == 304:
             answer.kept = True
         elif response.status != 200:
-            answer.code, answer.wait = codes.of_status(response.status), _retry_after(response)
+            answer.code, answer.wait = (
+                codes.of_status(response.status),
+                retry_after(response.headers.get("Retry-After"), time.time()),
+            )
         elif self._options.only_look:
             answer.code = await _look(response)
         else:
@@ -165,7 +166,7 @@ class Asker:
         most, pieces, size, waits = self._options.most, [], 0, True
         if (response.content_length or 0) > most:
             raise _too_large(most)
-        async for piece in _unpacked(response):
+        async for piece in unpacked(response):
             pieces.append(piece)
             size += len(piece)
             if size > most:
@@ -205,28 +206,10 @@ class Asker:
         return socket.socket(family, kind, protocol)
 
 
-async def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding in ("identity", ""):
-        async for piece in response.content.iter_chunked(_PIECE):
-            yield piece
-        return
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        raise AddressError("address_encoding", "the picture is packed, and was asked for as it is")
-    unpack = zlib.decompressobj(47)  # gzip or zlib
-    async for piece in response.content.iter_chunked(_PIECE):
-        while piece:
-            try:
-                yield unpack.decompress(piece, _PIECE)
-            except zlib.error as error:
-                raise AddressError("address_encoding", f"packed and damaged: {error}") from error
-            piece = unpack.unconsumed_tail
-
-
 async def _look(response: aiohttp.ClientResponse) -> str:
     """The code of a body by its first bytes; "" for a picture."""
     start = bytearray()
-    async for piece in _unpacked(response):
+    async for piece in unpacked(response):
         start += piece
         if len(start) >= _LOOK:
             break
@@ -269,18 +252,6 @@ def _opts_out(tags: list[str]) -> bool:
     return False
 
 
-def _retry_after(response: aiohttp.ClientResponse) -> float | None:
-    """Seconds that a host asks to wait: given as a number or as a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    with contextlib.suppress(ValueError, OverflowError):
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    return None
-
-
 def _short(response: aiohttp.ClientResponse, name: str) -> str | None:
     value = response.headers.get(name)
     return value if value and len(value) <= 256 and value.isprintable() else None
@@ -293,35 +264,7 @@ def _too_large(most: int) -> AddressError:
 def _headers(contact: str) -> dict[str, str]:
     about = f"+{HOME}" + (f"; {contact}" if contact else "")
     return {
-        "Accept": "image/jpeg, image/png, image/webp, image/gif, image/*;q=0.5",
+        "Accept": PICTURES,
         "Accept-Encoding": "identity",
         "User-Agent": f"shelfwise/{shelfwise.__version__} ({about})",
     }
-
-
-def _spelt(target: Target) -> Any:  # noqa: ANN401 - a URL of yarl
-    from yarl import URL
-
-    return URL(target.url, encoded=True)
-
-
-def _resolver(allowed: Any) -> aiohttp.abc.AbstractResolver:  # noqa: ANN401 - a coroutine function
-    """A resolver that gives addresses which may be asked."""
-    from aiohttp.abc import AbstractResolver, ResolveResult
-
-    class Checked(AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            return [
-                {
-                    "hostname": host, "host": one, "port": port, "proto": 0, "flags": socket.AI_NUMERICHOST,
-                    "family": socket.AF_INET6 if ":" in one else socket.AF_INET,
-                }
-                for one in await allowed(host, port)
-            ]  # fmt: skip
-
-        async def close(self) -> None:
-            pass
-
-    return Checked()

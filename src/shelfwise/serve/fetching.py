@@ -8,26 +8,23 @@ are not used.
 from __future__ import annotations
 
 import asyncio
-import socket
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import shelfwise
 from shelfwise.addresses import Lookup, Rules, Target, follow, read, resolve, socket_factory
 from shelfwise.errors import AddressError, PictureError
+from shelfwise.outgoing import MOVED, PICTURES, resolver, spelt, unpacked
 from shelfwise.serve.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
     import aiohttp
 
 _REDIRECTS = 3
-_MOVED = frozenset([301, 302, 303, 307, 308])
 _CONNECTING, _SILENT = 3.0, 5.0  # seconds
-_PIECE = 64 * 2**10
 _HEADERS = {
-    "Accept": "image/jpeg, image/png, image/webp, image/gif, image/*;q=0.5",
+    "Accept": PICTURES,
     "Accept-Encoding": "identity",
     "User-Agent": f"shelfwise/{shelfwise.__version__}",
 }
@@ -98,8 +95,12 @@ class Fetcher:
 
         options = self._options
         addresses = await resolve(target, options.rules, options.lookup)
+
+        async def pinned(host: str, port: int) -> list[str]:
+            return addresses
+
         connector = aiohttp.TCPConnector(
-            resolver=_resolver(addresses), use_dns_cache=False, force_close=True, limit=1,
+            resolver=resolver(pinned), use_dns_cache=False, force_close=True, limit=1,
             socket_factory=socket_factory(target, addresses, options.told),
         )  # fmt: skip
         session = aiohttp.ClientSession(
@@ -107,8 +108,8 @@ class Fetcher:
             headers=_HEADERS, timeout=aiohttp.ClientTimeout(sock_connect=_CONNECTING, sock_read=_SILENT),
         )  # fmt: skip
         try:
-            async with session, session.get(_spelt(target), allow_redirects=False) as response:
-                if response.status in _MOVED and "Location" in response.headers:
+            async with session, session.get(spelt(target.url), allow_redirects=False) as response:
+                if response.status in MOVED and "Location" in response.headers:
                     return response.headers["Location"]
                 if response.status != 200:
                     told = f"the address answers with the status {response.status} and no picture"
@@ -123,19 +124,11 @@ class Fetcher:
 
 async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body of a response, unpacked, as long as it is within the limit."""
-    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding not in ("identity", "", "gzip", "x-gzip", "deflate"):
-        told = f"the picture is packed ({coding[:20]}), and was asked for as it is"
-        raise AddressError("address_encoding", told)
     if (response.content_length or 0) > limit:
         raise _too_large(limit)
-    unpack = None if coding in ("identity", "") else zlib.decompressobj(47)  # gzip or zlib
     body = bytearray()
-    async for piece in response.content.iter_chunked(_PIECE):
-        try:
-            body += piece if unpack is None else unpack.decompress(piece, limit + 1 - len(body))
-        except zlib.error as error:
-            raise AddressError("address_encoding", f"the picture is packed and damaged: {error}") from error
+    async for piece in unpacked(response):
+        body += piece
         if len(body) > limit:
             raise _too_large(limit)
     return bytes(body)
@@ -143,32 +136,3 @@ async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 def _too_large(limit: int) -> AddressError:
     return AddressError("address_too_large", f"the picture has more than {limit:,} bytes. Save it smaller")
-
-
-def _spelt(target: Target) -> Any:  # noqa: ANN401 - a URL of yarl
-    """The target's address for the client, which is not to write it in yet another way."""
-    from yarl import URL
-
-    return URL(target.url, encoded=True)
-
-
-def _resolver(addresses: list[str]) -> aiohttp.abc.AbstractResolver:
-    """A resolver that knows these addresses of whatever host it is asked for."""
-    from aiohttp.abc import AbstractResolver, ResolveResult
-
-    class Pinned(AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            return [
-                {
-                    "hostname": host, "host": one, "port": port, "proto": 0, "flags": socket.AI_NUMERICHOST,
-                    "family": socket.AF_INET6 if ":" in one else socket.AF_INET,
-                }
-                for one in addresses
-            ]  # fmt: skip
-
-        async def close(self) -> None:
-            pass
-
-    return Pinned()
