@@ -10,7 +10,7 @@ from lxml import html
 
 from scrape_shop import product, scraped, shop
 from shelfwise.collect.browser import find_chromium
-from shelfwise.collect.buttons import addresses_of, is_more, next_in_script, next_page
+from shelfwise.collect.buttons import addresses_of, grows, is_more, next_in_script, next_page
 
 URL = "https://a.example/c/hats/"
 needs_chromium = pytest.mark.skipif(not find_chromium(), reason="there is no Chromium")
@@ -34,6 +34,18 @@ def test_an_arrow_may_have_a_name_and_no_words():
     assert is_more(html.fragment_fromstring('<a class="btn js-load-more"><svg></svg></a>'))
     assert is_more(html.fragment_fromstring('<div role="button">Show more</div>'))
     assert not is_more(html.fragment_fromstring("<div>Show more</div>"))
+
+
+@pytest.mark.parametrize(
+    ("markup", "told"),
+    [
+        ('<div class="infinite-scroll-component">', True), ('<div id="js-infiniteLoading">', True),
+        ('<ul class="endless-scroll">', True), ('<span class="grid__scroll-sentinel">', True),
+        ('<div class="scroll-to-top">', False), ('<p class="infinite-loop-slider">', False), ("<div>", False),
+    ],
+)  # fmt: skip
+def test_lists_that_grow_when_they_are_scrolled(markup, told):
+    assert grows(html.document_fromstring(f"<body><h1>Lamps</h1>{markup}x</body>")) is told
 
 
 def test_any_attribute_may_say_where_more_comes_from():
@@ -108,6 +120,27 @@ def test_a_button_that_says_nothing_is_pressed_until_nothing_more_comes(replaces
 
     assert told["products"] == 24
     assert told["browser_pages"] == 1
+    assert server.hits["/c/lamps?page=2"] == 1  # the guess was tried before
+    assert [server.hits[f"/api/{step}"] for step in STEPS] == [1, 1, 1, 1]
+
+
+ENDLESS = """<div class="infinite-scroll-sentinel">...</div><style>li { height: 300px }</style><script>
+  let next = 1;
+  new IntersectionObserver(async (seen) => {
+    if (!seen.some((one) => one.isIntersecting)) return;
+    const answer = await fetch("/api/" + next++);
+    const text = (await answer.json()).rows;
+    if (text) document.getElementById("list").innerHTML += text;
+  }).observe(document.querySelector(".infinite-scroll-sentinel"));
+</script>"""
+
+
+@needs_chromium
+def test_a_list_that_grows_is_scrolled_until_nothing_more_comes(tmp_path):
+    with shop(lamps(listing(range(6), ENDLESS), STEPS)) as server:
+        told = scraped(server.address, tmp_path / "x.parquet")
+
+    assert (told["products"], told["browser_pages"]) == (24, 1)
     assert server.hits["/c/lamps?page=2"] == 1  # the guess was tried before
     assert [server.hits[f"/api/{step}"] for step in STEPS] == [1, 1, 1, 1]
 

@@ -1,4 +1,4 @@
-"""Buttons: lists that show more of their products when a button is pressed, in the page and in a browser."""
+"""Buttons: lists that show more when a button is pressed or the page is scrolled, seen and in a browser."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from lxml import etree
 
 from shelfwise.collect.traps import PAGING, absolute
 from shelfwise.collect.wording import clean
@@ -39,7 +41,16 @@ WORDS = (
     "더 ?보기|عرض المزيد|تحميل المزيد|(?:טען|הצג) עוד)[ .…>›↓▼⌄+]*$"
 )
 NAMES = "load-?_?more|more-?_?products"  # of an element that may show an arrow and no words
+GROWS = (  # of an element of a list that grows where somebody scrolls to its end
+    "infinit[ey][-_ ]?(?:scroll|load|list|ajax)|endless[-_ ]?scroll|load[-_]?on[-_]?scroll|jscroll|"
+    "scroll[-_]?(?:sentinel|trigger|loader)"
+)
 _SAYS, _NAMED = re.compile(WORDS, re.IGNORECASE), re.compile(NAMES, re.IGNORECASE)
+_GROWS = re.compile(GROWS, re.IGNORECASE)
+_MAY_GROW = etree.XPath(
+    "//*[contains(@class, 'nfinit') or contains(@id, 'nfinit') or contains(@class, 'ndless') "
+    "or contains(@class, 'croll')]"
+)
 _NEXT = re.compile(
     r"""["']?\b(?:next|next_?page|next_?url|next_?page_?url|load_?more_?url|more_?url)["']?\s*:\s*"""
     r"""["']((?:https?:)?(?:\\?/|\?)[^"'\s<>]{1,500})["']""",
@@ -66,6 +77,17 @@ _PRESS = """([words, names]) => {
   }
   return "none";
 }"""
+_SCROLL = """(names) => {
+  if (document.querySelector('meta[property="og:type"][content*="product"]')) return false;
+  const grows = new RegExp(names, "i");
+  for (const one of document.querySelectorAll("[class], [id]")) {
+    if (!grows.test(`${one.id} ${one.getAttribute("class") ?? ""}`)) continue;
+    one.scrollTop = one.scrollHeight;
+    window.scrollTo(0, document.documentElement.scrollHeight);
+    return true;
+  }
+  return false;
+}"""
 _KEEP = """() => {
   const shown = new Set([...document.querySelectorAll("a[href]")].map((link) => link.href));
   const list = document.createElement("nav");
@@ -90,6 +112,14 @@ def is_more(element: Any) -> bool:  # noqa: ANN401 - lxml has no types
     text = clean(text[:200])
     name = f"{element.get('id') or ''} {element.get('class') or ''}"
     return len(text) <= 60 and bool(_SAYS.match(text) or _NAMED.search(name))
+
+
+def grows(root: Any) -> bool:  # noqa: ANN401
+    """Whether a page has a list that shows more when it is scrolled to its end."""
+    return any(
+        _GROWS.search(f"{one.get('id') or ''} {one.get('class') or ''}") is not None
+        for one in _MAY_GROW(root)
+    )
 
 
 def addresses_of(element: Any, base: str) -> list[str]:  # noqa: ANN401
@@ -124,7 +154,7 @@ def next_page(url: str) -> str:
 
 
 async def press(page: Any, gap: float) -> None:  # noqa: ANN401 - playwright's page
-    """Press the button of a list until it brings nothing more; a page without one stays as it is.
+    """Press the button of a list, or scroll to its end, until nothing more comes; other pages stay as is.
 
     What each press showed stays on the page as links, also where the next one took it away. gap: seconds
     between two requests to the host.
@@ -135,7 +165,8 @@ async def press(page: Any, gap: float) -> None:  # noqa: ANN401 - playwright's p
     try:
         known = await page.evaluate(_COLLECT)
         for _ in range(MOST):
-            if not await _pressed(page, min(end, time.monotonic() + patience)):
+            pressed = await _pressed(page, min(end, time.monotonic() + patience))
+            if not (pressed or await page.evaluate(_SCROLL, GROWS)):
                 break
             found = await _grown(page, known, min(end, time.monotonic() + patience))
             if found <= known:

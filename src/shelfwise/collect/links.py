@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from lxml import etree, html
 
-from shelfwise.collect.buttons import addresses_of, is_more, next_in_script
+from shelfwise.collect.buttons import addresses_of, grows, is_more, next_in_script
 from shelfwise.collect.page import tree_of
 from shelfwise.collect.traps import absolute, is_paging
 from shelfwise.collect.wording import clean
@@ -57,7 +57,7 @@ class Sight:
 
     canonical: its own address, where it names one. opt_out: "noindex" or "tdm_reserved" where it may not be
     kept. follow: whether its links may be followed. hollow: a script has to fill it. button: more of a list
-    is shown when a button is pressed, and nothing on the page says where that comes from.
+    is shown when a button is pressed, or the page scrolled, and nothing on it says where that comes from.
     """
 
     canonical: str | None = None
@@ -101,7 +101,7 @@ def look_at(root: Any, url: str, headers: dict[str, str]) -> Sight:  # noqa: ANN
     if refresh:
         links[Link(refresh)] = None
     follow = not tokens & {"nofollow", "none"}
-    silent = bool(buttons) and not any(link.paging for link in links)
+    silent = not any(link.paging for link in links) and (bool(buttons) or grows(root))
     return Sight(canonical, tuple(links)[:MOST], _opt_out(tokens, reserved), follow, _hollow(root), silent)
 
 
