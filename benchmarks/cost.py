@@ -7,9 +7,9 @@
 A cell is one command on one size, a process of its own: seconds by the clock, seconds of all processors, and
 the largest resident set of any one process. Each is kept as soon as it is known, so a run that was stopped
 goes on. A command that was not through after `--limit` seconds is ended, noted as such, and not tried on
-larger sizes. The catalogue is generated from cdiscount as in `scale.py`, with as many categories at every
-size, so that only the rows grow; beyond half a million, rows come again with other numbers in their titles,
-as in `bulk.py`. One row in ten has no category: `queue` chooses among them. Pictures and pages have tables of
+larger sizes. The catalogue is generated from cdiscount as in `scale.py`, with its 2,682 categories (of which
+a small catalogue has not all); beyond half a million, rows come again with other numbers in their titles, as
+in `bulk.py`. One row in ten has no category: `queue` chooses among them. Pictures and pages have tables of
 their own (`images.py`, `scrape.py`). The plot needs matplotlib.
 """
 
@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--only", default=",".join(COMMANDS), help="commands, with commas between")
     parser.add_argument("--limit", type=float, default=4 * 3600, help="seconds that a command may take")
-    parser.add_argument("--categories", type=int, default=1_000)
+    parser.add_argument("--categories", type=int, default=0, help="at least so many; cdiscount's otherwise")
     parser.add_argument("--again", action="store_true", help="measure anew what is known")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of catalogues (or SHELFWISE_DATA)")

@@ -14,6 +14,7 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE.parent / "README.md"
+DOCUMENTS = (README, *sorted((HERE.parent / "docs" / "how-to").glob("*.md")))
 DATA = Path(os.environ.get("SHELFWISE_DATA", HERE.parent.parent / "shared" / "data"))
 PACKAGES = (
     *("shelfwise", "numpy", "scipy", "numba", "polars", "scikit-learn", "fasttext-wheel"),
@@ -89,12 +90,13 @@ def stored(name: str) -> dict[str, Any]:
 
 
 def store(name: str, results: dict[str, Any], text: str) -> None:
-    """Keep results as JSON for programs, as Markdown for people, and in the README where it has markers."""
+    """Keep results as JSON for programs, as Markdown for people, and in the documents that have markers."""
     RESULTS.mkdir(exist_ok=True)
     body = json.dumps(results, indent=1, ensure_ascii=False)
     (RESULTS / f"{name}.json").write_text(body + "\n", encoding="utf-8")
     (RESULTS / f"{name}.md").write_text(text + "\n", encoding="utf-8")
-    fill(README, name)
+    for document in DOCUMENTS:
+        fill(document, name)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
