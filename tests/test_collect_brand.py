@@ -17,6 +17,12 @@ WAYS = {
     "meta": '<meta property="product:brand" content="Lux">',
     "stated": '<script type="application/ld+json">{"@type": "Product", "name": "Red Lamp", "brand": [{"name": "Lux"}]}</script>',
     "plain": "<p>Manufactured by: Lux</p>",
+    "by": "<p>by <a href=/v?q=7>Lux</a></p>",
+    "von": "<p><small>von Lux</small></p>",
+    "de la marque": "<p>de la marque <b>Lux</b></p>",
+    "shop all": "<a href=/brands/lux>Shop all Lux</a>",
+    "label without a colon": "<a class=product-brand href=/x>品牌名稱 <b>Lux</b></a>",
+    "the product's header": "<a class=f-productHeader__brand href=/x>Lux</a>",
 }
 
 
@@ -41,3 +47,17 @@ def test_the_shop_is_not_the_brand_where_the_page_shows_another():
     )
 
     assert extract(html.encode(), "https://shop.example/p")["brand"] == "Lux"
+
+
+def test_what_the_heading_begins_with_counts_where_nothing_else_does():
+    heading = "<h1><strong>Lux</strong> <span>Red Lamp</span></h1><button>Buy now</button>"
+
+    assert extract(heading.encode(), "https://shop.example/p")["brand"] == "Lux"
+    assert extract(f"{heading}<p>Brand: Noor</p>".encode(), "https://shop.example/p")["brand"] == "Noor"
+
+
+@pytest.mark.parametrize("line", ["by the sea", "von 5 Sternen", "by 12 buyers"])
+def test_not_everything_by_something_is_a_brand(line):
+    page = f"<h1>Red Lamp</h1><p>{line}</p><button>Buy now</button>"
+
+    assert extract(page.encode(), "https://shop.example/p")["brand"] is None

@@ -97,3 +97,13 @@ def test_a_category_may_be_called_home_where_home_came_before():
     steps = [Crumb("Home", "/"), Crumb("Home", "/c/home-living"), Crumb("Lamps", "/l")]
 
     assert levels_of(page, steps, ["Red Lamp"], []) == ["Home", "Lamps"]
+
+
+def test_a_department_that_is_called_home_is_a_level():
+    below = [Crumb("Home", "/c/home"), Crumb("Cushions", "/c/home/cushions")]
+
+    assert levels_of(PAGE, below, [], []) == ["Home", "Cushions"]
+    assert levels_of(PAGE, [Crumb("Home", "/"), *below], [], []) == ["Home", "Cushions"]
+    assert levels_of(PAGE, [Crumb("Home", "/de/home"), Crumb("Cushions", "/de/cushions")], [], []) == [
+        "Cushions"
+    ]

@@ -58,3 +58,16 @@ def test_sale_prices_of_meta_tags_come_first():
     head = '<meta property="product:price:amount" content="50"><meta property="product:sale_price:amount" content="40">'
 
     assert [price for price, _, _ in stated({}, head=head)] == ["40", "50"]
+
+
+def test_the_only_specification_is_the_price_of_the_whole():
+    quantity = {"@type": "QuantitativeValue", "value": 50, "unitCode": "MLT"}
+    whole = {
+        "@type": "UnitPriceSpecification",
+        "price": 59.9,
+        "priceCurrency": "EUR",
+        "referenceQuantity": quantity,
+    }
+
+    assert stated({"priceSpecification": whole}) == [("59.9", "EUR", "")]
+    assert stated({"price": 29.95, "priceCurrency": "EUR", "priceSpecification": whole})[1][2] == "unit"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shelfwise.collect.page import figures_of, page_of, parse, small, text_of, tree_of
+from shelfwise.collect.page import figures_of, is_cents, page_of, parse, small, text_of, tree_of
 
 URL = "https://shop.example/de/p/1?x=1"
 
@@ -27,6 +27,9 @@ def test_blocks_do_not_run_together_and_inline_elements_do():
 def test_cents_in_small_type_are_decimals():
     assert figures_of(page("<p>12<sup>99</sup> €</p>").body).strip() == "12.99 €"
     assert figures_of(page("<p>12,<sup>99</sup> €</p>").body).strip() == "12,99 €"
+    assert figures_of(page("<p>12\n <sup>99 €</sup></p>").body).strip() == "12.99 €"
+    cents = page("<sup>1</sup><i class=price-cents>2</i><b class=price>3</b>").body
+    assert [is_cents(element) for element in cents] == [True, True, False]
 
 
 def test_addresses():

@@ -37,3 +37,13 @@ def test_forms_of_the_image_property():
     assert addresses(page, ["//a.example/1.jpg", {"contenturl": "/2.jpg"}, '["/3.jpg"]', None, {}]) == [
         "https://a.example/1.jpg", "https://shop.example/2.jpg", "https://shop.example/3.jpg",
     ]  # fmt: skip
+
+
+def test_files_that_are_named_by_their_size_are_told_apart_by_their_folder():
+    html = """<meta property="og:image" content="https://cdn.example/a/qx/1200x1170.jpg"><h1>Red Lamp</h1>
+        <img src="https://cdn.example/a/qx/550x536.jpg"><p class=price>9 €</p><button>Buy now</button>"""
+
+    assert (
+        extract(html.encode(), "https://shop.example/p")["images"][0]
+        == "https://cdn.example/a/qx/1200x1170.jpg"
+    )

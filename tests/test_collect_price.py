@@ -68,3 +68,34 @@ def test_addresses_that_end_in_co(address, language, currency):
     html = f"<html lang={language}><h1>Red Lamp</h1><b class=price>$ 89.900</b><button>Add to cart</button>"
 
     assert extract(html.encode(), address)["currency"] == currency
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown", "expected"),
+    [
+        (  # the old price is stated, and only the style sheet strikes it out
+            {"price": "89.00", "priceCurrency": "EUR"},
+            "<div class=price-box--discount><p class=price>89,00 €</p><p class=price>69,00 €</p></div>",
+            "69.00",
+        ),
+        (  # a net price is stated: 71.00 is that with 19 % on it, not the price of the club
+            {"price": "59.6639", "priceCurrency": "EUR", "valueAddedTaxIncluded": False},
+            "<p class=x>69,00 €</p><p class=x>71,00 €</p>",
+            "71.00",
+        ),
+        (  # a kilogram costs as much as the piece that weighs one
+            {"price": "69.00", "priceCurrency": "EUR"},
+            "<p class=old-price>89,00 €</p><p>69,00 € / kg</p>",
+            "69.00",
+        ),
+    ],
+    ids=["old", "net", "unit"],
+)
+def test_what_is_stated_against_what_is_shown(stated, shown, expected):
+    assert price(stated, shown) == (expected, "EUR")
+
+
+def test_the_normal_price_stands_where_structured_data_has_that_of_members():
+    shown = "<p class=club>Club price <b>59,00 €</b></p><p>Normalpreis <b>69,00 €</b></p>"
+
+    assert price({"price": "59.00", "priceCurrency": "EUR"}, shown) == ("69.00", "EUR")

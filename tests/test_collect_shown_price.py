@@ -19,6 +19,17 @@ WAYS = {
     "members": "<p class=price>Mitglieder: 59,00 €</p><p class=price>69,00 €</p>",
     "net": "<p class=price>57,98 € netto</p><p class=price>69,00 €</p>",
     "parts": "<p class=price><span>69</span><span>,</span><span>00</span><span> €</span></p><p>du sparst 20,00 €</p>",
+    "cents with the sign": "<p class=price>69<sup>00 €</sup></p><p class=price--old>99<sup>00 €</sup></p>",
+    "no sign": "<p class=price>69\n <sup>00</sup></p><p class=list-price>89,00</p>",
+    "no sign, in parts": "<p class=price><span>69</span><span>,00</span></p><p>Du sparst 20,00 €</p>",
+    "machine": "<p class=x content=69.00>69,00</p><p>Du sparst 20,00 €</p>",
+    "normal beside members": "<p>Mitglieder: 59,00 €</p><p>Normalpreis: 69,00 €</p><p>Versand ab 4,90 €</p>",
+    "regular beside a card": "<p>Preis mit Kundenkarte 59,00 €</p><p>Regular price <b>69,00 €</b></p>",
+    "normal is old": "<p>Normalpreis: 89,00 €</p><p>69,00 €</p><p>Mitglieder: 65,00 €</p>",
+    "more pieces": "<p class=price>69,00 €</p><p class=price>5 oder mehr 61,00 €</p>",
+    "with a card": "<p>Preis mit Lux Family: <b>65,00 €</b></p><p>69,00 €</p>",
+    "retail": "<p class=suggested-retail-price>89,00 €</p><p class=retail-price>69,00 €</p>",
+    "shelf": "<p class=shelf-price>69,00 €</p>",
     "cards": "<p class=price>69,00 €</p>"
     + "<div class=x><a href=/o>O</a><p class=price>9,00 €</p></div>" * 3,
     "thirty days": "<p class=price>69,00 €</p><p>Niedrigster Preis der letzten 30 Tage: 65,00 €</p>",
@@ -27,7 +38,10 @@ WAYS = {
 
 @pytest.mark.parametrize("html", WAYS.values(), ids=WAYS.keys())
 def test_the_price_of_now_comes_first(html):
-    page = parse(f"<h1>Lampe</h1>{html}<button>In den Warenkorb</button>".encode(), "https://shop.example/p")
+    page = parse(
+        f"<h1 class=shelf-name>Lampe</h1>{html}<button>In den Warenkorb</button>".encode(),
+        "https://shop.example/p",
+    )
     found = shown_prices(page, find_zones(page, next(page.root.iter("h1"))), set())
 
     assert str(found[0].readings[0]) == "69.00"

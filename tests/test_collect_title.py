@@ -83,3 +83,21 @@ def test_hand_written_pages_name_the_product_in_large_type():
     row = extract(html.encode(), "http://shop.example/p.php?id=3")
 
     assert (row["title"], row["price"], row["status"]) == ("Red Lamp 40 W", "69.00", "ok")
+
+
+def test_brackets_of_east_asia_stay_unless_they_hold_the_shop():
+    assert without_shop("【正規品】赤いランプ 40W", ["灯り屋"]) == "【正規品】赤いランプ 40W"
+    assert without_shop("赤いランプ【箱なし】", ["灯り屋"]) == "赤いランプ【箱なし】"
+    assert without_shop("【灯り屋】赤いランプ 40W", ["灯り屋"]) == "赤いランプ 40W"
+
+
+def test_words_of_two_elements_are_parted_as_other_sources_part_them():
+    html = "<title>LUMO Red lamp, 40 W | Bright</title><h1><span>LUMO</span><span>Red lamp, 40 W</span></h1>"
+
+    assert read(html) == "LUMO Red lamp, 40 W"
+
+
+def test_a_brand_in_the_heading_is_left_out_where_structured_data_has_the_name_without_it():
+    html = "<title>Red Lamp Lux</title><h1>Red Lamp <span class=brand>Lux</span></h1>"
+
+    assert read(html, ["Red Lamp", "Red Lamp Lux"]) == "Red Lamp"

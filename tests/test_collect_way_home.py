@@ -74,3 +74,12 @@ def test_runs_end_at_the_product_and_leave_out_the_foot():
     found = list(runs(page, None))
 
     assert [[step.text for step in run] for run in found] == [["Lamps", "Table", "Desk", "Red Lamp"]]
+
+
+def test_like_boxes_side_by_side_that_end_with_the_product():
+    steps = [("/", "Home"), ("/x", "Lamps"), ("/y", "Table"), (URL, "Red Lamp 40 W")]
+    boxes = "".join(f"<div class=q1><a href={way}>{text}</a></div>" for way, text in steps)
+    others = boxes.replace(URL, "/z").replace("Red Lamp 40 W", "Sale")
+
+    assert extract(f"<div>{boxes}{TAIL}</div>".encode(), URL)["category_path"] == "Lamps > Table"
+    assert extract(f"<div>{others}{TAIL}</div>".encode(), URL)["category_path"] is None

@@ -25,3 +25,12 @@ def test_without_a_heading_nothing_fails():
     page = parse(HTML.encode(), "https://shop.example/p")
 
     assert find_zones(page, None).heading is None
+
+
+def test_a_word_in_the_names_around_the_heading_says_nothing_of_others():
+    html = "<div class=shelf-tile><h1>Lamp</h1></div><p class=shelf-price>x</p><i class='shelf related-item'>y</i>"
+    page = parse(html.encode(), "https://shop.example/p")
+    zones = find_zones(page, next(page.root.iter("h1")))
+    levels = {element.tag: zones.levels[at] for at, element in enumerate(page.elements)}
+
+    assert (levels["p"], levels["i"]) == (CLEAR, ASIDE_ZONE)

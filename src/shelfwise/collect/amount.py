@@ -19,6 +19,8 @@ _NUMBER = re.compile(
 _CENTS_BEHIND = re.compile(r"\s?(\d\d)(?![\d.,€$£])")
 _WHOLE_MARK = re.compile(r"(?:[,.]|:)\s?[-–—]{1,2}")
 _PER_CENT = re.compile(r"\s?%")
+_TOUCHES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Letters that stand right before a number which is none of their word: `促銷價3,290元`."""
 _CENTS_OF = ("€", "£", "$", "CHF")
 _LARGEST = Decimal(10) ** 11
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009\u2007\u2008\u2005\u2006\u200a"), " ")
@@ -170,6 +172,8 @@ def _currency(text: str, span: tuple[int, int], before: str, behind: str) -> tup
 def _in_word(text: str, start: int) -> bool:
     """Whether a number goes on from a word, as in `MX500` and `MG-218`."""
     before = text[max(0, start - 2) : start]
+    if _TOUCHES.match(before[-1:]):
+        return False
     return before[-1:].isalpha() or (before[-1:] in "-_" and before[:1].isalpha() and len(before) == 2)
 
 

@@ -20,7 +20,8 @@ _MARKS = re.compile(
     r"divmarka|manufacturers|info_brand|brand-?(?:name|link|title|picture)"
 )
 _NOT = re.compile(
-    r"navbar-?brand|brand-?(?:list|slider|menu|carousel|grid)|branding|site-?brand|header|footer|"
+    r"navbar-?brand|brand-?(?:list|slider|menu|carousel|grid)|branding|site-?brand|"
+    r"(?<!product)(?<!product[-_])(?<!pdp[-_])(?<!title[-_])header|footer|"
     r"filter|vendor-?css"
 )
 _LINK = re.compile(
@@ -38,8 +39,15 @@ _NOISE = re.compile(
     r"hersteller|manufacturer|vendor|"
     r"weitere artikel von |mehr von |more from |alle artikel von |alles von |"
     r"voir tous les produits (?:de )?|"
-    r"odwiedź sklep |gå till |besök )\s*[:：]?\s*|\s*(?:-?store|-?shop|besuchen|logo)$",
+    r"shop all |see all |view all |explore |discover |odwiedź sklep |gå till |besök )\s*[:：]?\s*|"
+    r"\s*(?:-?store|-?shop|besuchen|logo)$",
     re.IGNORECASE,
+)
+_LABELS = frozenset(word for word in BRAND if len(word.split()) == 1 and not word.isascii())
+"""Labels that no brand begins with: `品牌名稱 象印`; `Label` and `Marke` begin some."""
+_BY = re.compile(
+    r"^(?:by|von|de la marque|par|de marca|da marca|della marca|van|door|av|af|przez|marki|od|от|від|från)\s+"
+    r"([^\W\d_a-zà-ÿ][^|:]{1,40})$"
 )
 _PAIR = re.compile(r"^\s*([^:：]{2,40}?)\s*[:：]\s*(.{1,60}?)\s*$")
 _LONGEST = 60
@@ -78,6 +86,7 @@ def find_brand(
     candidates += [(product.brand, 2.3) for product in state if product.brand]
     candidates += _shown(page, zones)
     candidates += _listed(page, title)
+    candidates += [] if candidates else _in_heading(page, zones)
     scores: dict[str, float] = defaultdict(float)
     spelled: dict[str, str] = {}
     votes: Counter[str] = Counter()
@@ -106,6 +115,9 @@ def find_brand(
 
 def _bare(text: str) -> str:
     name = clean(text)
+    first, _, rest = name.partition(" ")
+    if rest and fold(first) in _LABELS:
+        name = rest
     for _ in range(2):
         name = _NOISE.sub("", name).strip(" :：-–|®™")
     return name
@@ -141,9 +153,25 @@ def _shown(page: Page, zones: Zones) -> list[tuple[str, float]]:
             if name:
                 found.append((name, 1.7))
         found += _labelled(element)
+        if zones.heading is not None and -12 <= at - zones.heading <= 25 and len(element) < 4:
+            line = _BY.match(text_of(element, 80))
+            if line:
+                found.append((line.group(1), 1.6))
         if len(found) > 60:
             break
     return found
+
+
+def _in_heading(page: Page, zones: Zones) -> list[tuple[str, float]]:
+    """What the heading begins with, in an element of its own: `<h1><strong>Lux</strong> Red Lamp</h1>`."""
+    heading = page.elements[zones.heading] if zones.heading is not None else None
+    if heading is None or not len(heading) or (heading.text or "").strip():
+        return []
+    first = heading[0]
+    name, whole = text_of(first, 60), text_of(heading, 300)
+    if first.tag not in ("strong", "b", "a", "span") or not 0 < len(name.split()) < 4 or name[0].islower():
+        return []
+    return [(name, 1.1)] if whole.startswith(name) and len(whole) > len(name) + 3 else []
 
 
 def _path(link: Element) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from shelfwise.collect.levels import MOST_ITEMS, Crumb, bare, levels_of
 from shelfwise.collect.page import Element, Page, small, text_of
 from shelfwise.collect.structured import Node, listed, walk, words_of
-from shelfwise.collect.way_home import runs, ways_from_home
+from shelfwise.collect.way_home import chains, runs, ways_from_home
 from shelfwise.collect.wording import clean, fold, marked
 from shelfwise.collect.zones import Zones
 
@@ -19,7 +19,7 @@ _MARKS = re.compile(
     r"nav-?path|navi-?pfad|wayfinding|headcategory|topic-?path|pankuzu|you-?are-?here|briciole|kruimel|"
     r"murupolku|"
     r"br(?:ø|o)dsmul|smulor|okruszk|page-?path|drobeckov|location-path|category-?path|bct?rail|"
-    r"page-?trail|\btrail\b|location_nav|sciezk|percorso|nav-?chain|\bhleb|hlebn|breadline|cat-?path|(?:^|\s)path(?:\s|$)"
+    r"page-?trail|\btrail\b|location_nav|sciezk|percorso|nav-?chain|\bhleb|hlebn|breadline|cat-?path|(?:^|\s)path(?:area|list|box)?(?:\s|$)"
 )
 _LABELLED = re.compile(
     r"breadcrumb|brotkr|fil d.ariane|migas de|miga de|briciole|kruimel|okruszk|brödsmul|brødsmul|"
@@ -124,6 +124,8 @@ def _in_markup(page: Page, zones: Zones, titles: list[str]) -> Iterator[tuple[fl
         steps = _steps(page, box)
         if _plausible(steps):
             yield weight - _late(zones, box, page.order[box]), steps
+    for chain in chains(page, titles):
+        yield 2.8, chain
     for run in runs(page, zones.heading):
         yield 1.3, run
 

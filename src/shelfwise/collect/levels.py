@@ -54,7 +54,7 @@ def path_from_names(page: Page, names: list[str], titles: list[str], shops: list
 def levels_of(page: Page, steps: list[Crumb], titles: list[str], shops: list[str]) -> list[str]:
     """The levels: without labels, home, ways back, doubles and the product."""
     kept: list[Crumb] = []
-    rest = _to_product(_from_home(steps), titles)
+    rest = _to_product(_from_home(page, steps), titles)
     home = len(rest) < len(steps) and fold(steps[0].text) in HOME
     for step in rest:
         text = _COUNT.sub("", clean(step.text))
@@ -67,6 +67,9 @@ def levels_of(page: Page, steps: list[Crumb], titles: list[str], shops: list[str
         ):
             continue
         first = not kept and not home
+        if first and step is rest[0] and folded in HOME and _is_department(page, rest, 0):
+            kept.append(Crumb(text, step.link, step.current))
+            continue
         root = bool(step.link) and is_root(page, step.link)
         if first and (root or _is_home(folded, shops, bool(step.link))):
             home = True
@@ -85,9 +88,11 @@ def levels_of(page: Page, steps: list[Crumb], titles: list[str], shops: list[str
     return levels[:MOST_ITEMS]
 
 
-def _from_home(steps: list[Crumb]) -> list[Crumb]:
+def _from_home(page: Page, steps: list[Crumb]) -> list[Crumb]:
     """The steps behind home, where it is one of the first: labels stand before it."""
     at = next((at for at, step in enumerate(steps[:3]) if fold(step.text) in HOME), -1)
+    if at >= 0 and _is_department(page, steps, at):
+        return steps[at:]
     if (
         at < 0
         and steps
@@ -97,6 +102,15 @@ def _from_home(steps: list[Crumb]) -> list[Crumb]:
     ):
         at = 0
     return steps[at + 1 :]
+
+
+def _is_department(page: Page, steps: list[Crumb], at: int) -> bool:
+    """Whether a step called home is a department of that name: what follows lies below its address."""
+    path = urlsplit(page.absolute(steps[at].link)).path.rstrip("/") if steps[at].link else ""
+    if not path.lower().endswith("home") or at + 1 >= len(steps):
+        return False
+    following = urlsplit(page.absolute(steps[at + 1].link)).path if steps[at + 1].link else ""
+    return following.startswith(f"{path}/")
 
 
 def _to_product(steps: list[Crumb], titles: list[str]) -> list[Crumb]:

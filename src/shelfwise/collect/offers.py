@@ -84,10 +84,13 @@ def _of_offer(page: Page, offer: Node, weight: float, deep: int) -> Iterator[Sta
             for single in listed(value)[:3]:
                 text = next(iter(words_of(single)), "") if isinstance(single, str) else single
                 yield Stated(by_machine(text, currency), currency or _inside(text), weight, kind)
-    for specification in listed(offer.get("pricespecification"))[:20]:
-        if isinstance(specification, dict):
-            inner = {"pricecurrency": currency, **specification}
-            yield from _of_offer(page, inner, weight - 0.1, deep + 1)
+    specifications = [part for part in listed(offer.get("pricespecification"))[:20] if isinstance(part, dict)]
+    only = len(specifications) == 1 and not any(offer.get(key) for key in _PRICES)
+    for specification in specifications:
+        inner = {"pricecurrency": currency, **specification}
+        if only:  # the price of the whole, whose quantity it tells
+            inner.pop("referencequantity", None)
+        yield from _of_offer(page, inner, weight - 0.1, deep + 1)
     for inner in listed(offer.get("offers"))[:40]:
         if isinstance(inner, dict):
             yield from _of_offer(page, {"pricecurrency": currency, **inner}, weight - 0.2, deep + 1)

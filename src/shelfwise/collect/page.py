@@ -263,6 +263,11 @@ def _joined(element: Element, longest: int) -> str:
     return "".join(parts)[: longest + 1]
 
 
+def is_cents(element: Element) -> bool:
+    """Whether an element is one of those in which prices show their cents in small type."""
+    return element.tag == "sup" or bool(_CENTS.search(element.get("class") or ""))
+
+
 def small(element: Element, most: int) -> bool:
     """Whether an element holds at most so many elements, itself included."""
     return sum(1 for _ in islice(element.iter(), most + 1)) <= most
@@ -281,6 +286,7 @@ def figures_of(element: Element, longest: int = 160) -> str:
             small = node.tag == "sup" or _CENTS.search(node.get("class") or "")
             before = "".join(parts[-3:]).rstrip()[-1:]
             if small and before.isdigit() and re.fullmatch(r"\s*\d\d\s*\D{0,4}", text):
+                parts[-1] = parts[-1].rstrip()
                 whole = "".join(parts[-6:]).rsplit(" ", 1)[-1]
                 text = ("," if "." in whole else ".") + text.strip()  # 12.999 and 50 are 12.999,50
             elif node.tag in _BLOCKS:

@@ -34,6 +34,7 @@ _GALLERY = re.compile(
 _THUMB = re.compile(r"thumb|small|mini|vignette|swatch|xs\b|tiny|preview")
 _FURTHER = re.compile(r"additional|more-?views|alternat|secondary|further|thumbs|thumbnails?-|cloned|clone\b")
 _SIZES = re.compile(r"[-_/.](\d{2,4})x(\d{2,4})?(?!\d)")
+_ONLY_SIZE = re.compile(r"\d{2,4}x\d{2,4}$|\d{2,4}w?$|(?:file|original|large|full|image)$")
 _ZOOMED = ("data-zoom-image", "data-large_image", "data-zoom-src", "data-zoom", "data-old-hires",
            "data-img-large", "data-large",
            "data-full", "data-original", "data-image", "data-magnifier-src",
@@ -139,6 +140,8 @@ def _stem(address: str) -> str:
     """The name of a picture's file without sizes: the same for its small and large versions."""
     name = unquote(urlsplit(address).path).rsplit("/", 1)[-1].lower()
     name = re.sub(r"\.(?:jpe?g|png|webp|avif|gif)$", "", name)
+    if _ONLY_SIZE.match(name):  # `photos/4711/550x536.jpg`
+        name = "/".join(urlsplit(address).path.split("/")[-3:-1])
     return re.sub(
         r"[-_.@](?:\d{2,4}x\d{0,4}|\d{2,4}w|small|large|medium|grande|master|thumb|big|orig\w*|"
         r"\d{1,2}x|s-l\d+|[wh]_?\d{2,4})+",

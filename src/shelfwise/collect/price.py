@@ -14,6 +14,9 @@ from shelfwise.collect.shown_price import Shown, shown_prices
 from shelfwise.collect.state import StateProduct
 from shelfwise.collect.zones import Zones
 
+_RATES = "5 5.5 6 7 7.7 8 8.1 9 10 12 13 14 15 16 17 18 19 20 21 22 23 24 25 25.5 27"
+_TAXES = [Decimal(rate) for rate in _RATES.split()]  # per cent
+_BY_TAX = 1.5  # what a net price in structured data adds to the shown price that it is with tax
 _GOOD = 1.0  # a shown price that reaches this score is believed on its own
 _CODES = (
     "data-currency",
@@ -32,6 +35,7 @@ class _Choice:
     shown: float | None = None
     stated: float = 0.0
     flagged: bool = False
+    reduced: bool = False
     symbols: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
 
@@ -88,20 +92,33 @@ def _gathered(shown: list[Shown], told: list[Stated]) -> list[_Choice]:
     known = {reading for price in told for reading in price.readings}
     for price in shown:
         value = next((reading for reading in price.readings if _near(reading, known)), price.readings[0])
+        if price.kind == "unit" and _near(value, known):
+            continue  # of a kilogram where the piece weighs one; says nothing against it
         choice = choices.setdefault(value, _Choice(value))
         if choice.shown is None or price.score > choice.shown:
             choice.shown, choice.flagged = price.score, price.flagged
+            choice.reduced = price.kind == "reduced"
         if price.symbol:
             choice.symbols.append(price.symbol)
     for statement in told:
         match = next((v for reading in statement.readings for v in choices if _near(reading, {v})), None)
         value = match if match is not None else statement.readings[0]
         choice = choices.setdefault(value, _Choice(value))
+        value = statement.readings[0]
         weight = statement.weight * (0.2 if statement.kind else 1.0)
+        if statement.kind == "net":
+            taxed = [one for one in choices.values() if one.shown is not None and _is_taxed(one.value, value)]
+            for one in taxed:
+                one.stated = max(one.stated, _BY_TAX)
         choice.stated = max(choice.stated, weight) + (0.3 if choice.stated else 0.0)
         if statement.currency:
             choice.codes.append(statement.currency)
     return list(choices.values())
+
+
+def _is_taxed(value: Decimal, net: Decimal) -> bool:
+    """Whether a price is a net price with one of the world's value added taxes on it, up to rounding."""
+    return any(abs(value - net * (1 + rate / 100)) < Decimal("0.02") for rate in _TAXES)
 
 
 def _near(reading: Decimal, values: set[Decimal]) -> bool:
@@ -117,13 +134,21 @@ def _standing(choice: _Choice) -> float:
 
 
 def _lower_twin(best: _Choice, choices: list[_Choice]) -> _Choice:
-    """Of two prices that stand alike, the lower one: only the style sheet strikes out the other."""
+    """Of two prices that stand alike, the lower one: only the style sheet strikes out the other.
+
+    In a box that is called reduced it is the lower one whatever structured data says: often the old price.
+    """
     twins = [
         choice
         for choice in choices
         if choice.shown is not None
         and not choice.flagged
-        and _standing(choice) > _standing(best) - 0.7
+        and (
+            _standing(choice) > _standing(best) - 0.7
+            or (
+                choice.reduced and best.reduced and best.shown is not None and choice.shown > best.shown - 0.7
+            )
+        )
         and best.value * Decimal("0.4") < choice.value <= best.value
     ]
     return min(twins, key=lambda choice: choice.value, default=best)

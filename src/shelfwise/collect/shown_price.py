@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from shelfwise.collect import vocabulary as words
-from shelfwise.collect.amount import Amount, amounts
-from shelfwise.collect.page import Element, Page, figures_of
+from shelfwise.collect import price_words as words
+from shelfwise.collect.amount import Amount, amounts, by_machine
+from shelfwise.collect.page import Element, Page, figures_of, is_cents
 from shelfwise.collect.wording import clean, marked
 from shelfwise.collect.zones import CLEAR, NO_PRICES, Zones, in_card
 
-_DIGIT = re.compile(r"\d")
+_DIGIT, _NO_DIGIT = re.compile(r"\d"), re.compile(r"\D")
+_MACHINE = ("content", "value", "data-price", "data-price-amount", "data-value")
 _WORDS = re.compile(r"[^\W\d_]{4}")  # longer than any currency that stands apart from its number
 _STRUCK = frozenset(("s", "del", "strike"))
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
@@ -20,6 +21,7 @@ _LINE_THROUGH = re.compile(r"line-through")
 _MOST = 400
 _LEVELS = 5
 _LONGEST = 120
+_OF_NORMAL = 6.0  # what being called the normal price takes, as there is another then
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Shown:
 
     readings: what the number can mean, likeliest first; symbol: the currency as written, or nothing; score:
     how likely it is the price of now (below 0: hardly); flagged: whether something says that it is another
-    price.
+    price; kind: `member`, `regular` or `unit` where words or names say so, `reduced` in a box of such.
     """
 
     readings: tuple[Decimal, ...]
@@ -36,6 +38,7 @@ class Shown:
     score: float
     flagged: bool
     text: str = ""
+    kind: str = ""
 
 
 def shown_prices(page: Page, zones: Zones, stated: set[Decimal]) -> list[Shown]:
@@ -59,7 +62,24 @@ def shown_prices(page: Page, zones: Zones, stated: set[Decimal]) -> list[Shown]:
                     found.append(shown)
         if len(found) > _MOST:
             break
-    return sorted(found, key=lambda shown: -shown.score)
+    return sorted(_normal_beside_members(found), key=lambda shown: -shown.score)
+
+
+def _normal_beside_members(found: list[Shown]) -> list[Shown]:
+    """What is called the normal price is that of now where the only lower ones are for members."""
+    members = [price for price in found if price.kind == "member"]
+    normal = [price for price in found if price.kind == "regular" and price.readings]
+    if not members or not normal:
+        return found
+    plain = [price.readings[0] for price in found if not price.flagged and price.score > 0 and price.readings]
+    lower = [
+        price for price in normal
+        if not any(price.readings[0] * Decimal("0.4") < value < price.readings[0] for value in plain)
+    ]  # fmt: skip
+    return [
+        replace(price, score=price.score + _OF_NORMAL, flagged=False) if price in lower else price
+        for price in found
+    ]
 
 
 def _of_text(
@@ -71,6 +91,8 @@ def _of_text(
     """
     text, holder = place
     own = [amount for amount in amounts(text[:1000]) if amount.symbol]
+    if own and is_cents(holder) and _digit_before(holder):
+        return []  # `24<sup>99 €</sup>` is read with what stands before it
     if own:
         return [_judged(page, zones, holder, (text, amount)) for amount in own[:6] if amount.readings]
     if len(text.strip()) > 24 or _WORDS.search(text):
@@ -81,6 +103,8 @@ def _of_text(
         if len(whole.strip()) > _LONGEST - 20 or climbed.tag in ("body", "html"):
             break
         both = [amount for amount in amounts(whole) if amount.symbol]
+        if both and not any(_holds(whole[amount.start : amount.end], text) for amount in both):
+            break  # the currency belongs to other numbers
         if both:
             fresh = [amount for amount in both[:4] if amount.readings and (climbed, amount.start) not in done]
             done.update((climbed, amount.start) for amount in fresh)
@@ -91,28 +115,49 @@ def _of_text(
     return _bare(page, zones, holder, stated, done)
 
 
+def _digit_before(element: Element) -> bool:
+    """Whether a number stands right before an element."""
+    sibling, parent = element.getprevious(), element.getparent()
+    text = sibling.tail if sibling is not None and (sibling.tail or "").strip() else None
+    if text is None:
+        text = figures_of(sibling, 40) if sibling is not None else (parent.text if parent is not None else "")
+    return (text or "").rstrip()[-1:].isdigit()
+
+
+def _holds(found: str, text: str) -> bool:
+    """Whether a written amount holds the digits of a piece of text."""
+    return _NO_DIGIT.sub("", text) in _NO_DIGIT.sub("", found)
+
+
 def _bare(
     page: Page, zones: Zones, holder: Element, stated: set[Decimal], done: set[tuple[Element, int]]
 ) -> list[Shown]:
     """A number without a currency: one that structured data states, or in an element marked as a price."""
-    element = holder
+    element, best = holder, None
     priced = any(marked(words.MARKS_PRICE, page.marks(near)) for near in page.up(holder, 2))
-    for _ in range(2):
+    for _ in range(3):
         whole = figures_of(element, 40).strip()
-        numbers = list(amounts(whole))
-        if len(numbers) == 1 and len(whole) < 24 and (element, -1) not in done:
-            number = numbers[0]
-            agrees = any(reading in stated for reading in number.readings)
-            if agrees or (priced and re.search(r"[.,]\d\d$|\d{3,}", whole)):
-                done.add((element, -1))
-                judged = _judged(page, zones, element, (whole, number))
-                return [
-                    Shown(judged.readings, "", judged.score - (0.5 if agrees else 1.5), judged.flagged, whole)
-                ]
-        element = element.getparent()
-        if element is None:
+        numbers = list(amounts(whole)) if len(whole) < 24 else []
+        if len(numbers) != 1 or numbers[0].symbol:
             break
-    return []
+        known = any(reading in stated for reading in numbers[0].readings)
+        known = known or any(reading in numbers[0].readings for reading in _by_attribute(element))
+        if known or (priced and re.search(r"[.,]\d\d$|\d{3,}", whole)):
+            best = (element, whole, numbers[0], known)
+        element = element.getparent()
+        if element is None or element.tag in ("body", "html"):
+            break
+    if best is None or (best[0], -1) in done:
+        return []
+    element, whole, number, known = best
+    done.add((element, -1))
+    judged = _judged(page, zones, element, (whole, number))
+    return [replace(judged, symbol="", score=judged.score - (0.5 if known else 1.5), text=whole)]
+
+
+def _by_attribute(element: Element) -> tuple[Decimal, ...]:
+    """What an element's attribute for machines says that its price is."""
+    return next((by_machine(element.get(name)) for name in _MACHINE if element.get(name)), ())
 
 
 def _judged(page: Page, zones: Zones, element: Element, found: tuple[str, Amount]) -> Shown:
@@ -122,20 +167,22 @@ def _judged(page: Page, zones: Zones, element: Element, found: tuple[str, Amount
     near = [one for one in near if one is element or one not in zones.holders]
     if in_card(page, near):  # another product's; nothing else matters
         return Shown(tuple(n for n in amount.readings if n > 0), amount.symbol, -9.0, True, clean(text)[:80])
-    score, flagged = _by_marks(page, near, amount)
+    score, flagged, kind = _by_marks(page, near, amount)
     before, after = _context(page, element, text, amount)
-    by_words, said = _by_words(before, after)
+    by_words, said, told = _by_words(before, after)
     score += by_words + _by_place(page, zones, element)
     if zones.levels[page.order[element]] != CLEAR:
         score -= 4
-    return Shown(
-        tuple(n for n in amount.readings if n > 0), amount.symbol, score, flagged or said, clean(text)[:80]
-    )
+    readings = tuple(n for n in amount.readings if n > 0)
+    return Shown(readings, amount.symbol, score, flagged or said, clean(text)[:80], told or kind)
 
 
-def _by_marks(page: Page, near: list[Element], amount: Amount) -> tuple[float, bool]:
-    """What the names of the nearest elements say of a price; fully where they hold no other price."""
-    score, flagged, priced, alone = 0.0, False, False, True
+def _by_marks(page: Page, near: list[Element], amount: Amount) -> tuple[float, bool, str]:
+    """What the names of the nearest elements say of a price; fully where they hold no other price.
+
+    Its score, whether it is another price than that of now, and which (see `Shown`).
+    """
+    score, flagged, priced, alone, kind = 0.0, False, False, True, ""
     for distance, element in enumerate(near):
         marks = page.marks(element)
         if (
@@ -154,11 +201,16 @@ def _by_marks(page: Page, near: list[Element], amount: Amount) -> tuple[float, b
         off = _off(marks)
         if off:
             score, flagged = score - off * (1.0 if alone else 0.12), flagged or alone
+            kind = "member" if alone and marked(words.MARKS_MEMBER, marks) else kind
         if distance < 3 and alone and not off and marked(words.MARKS_NOW, marks):
             score += 1.2 if distance < 2 else 0.8
         if distance < 3 and alone and marked(words.MARKS_REGULAR, marks):
             score -= 0.8
-    return score, flagged
+        if not alone and not kind and marked(words.MARKS_REDUCED, marks):
+            kind = "reduced"
+        if distance < 3 and alone and marked(words.MARKS_RETAIL, marks):
+            score -= 1.5
+    return score, flagged, kind
 
 
 def _holds_only(element: Element, amount: Amount) -> bool:
@@ -226,10 +278,13 @@ def _small(element: Element) -> bool:
     return len(figures_of(element, 90).strip()) < 60
 
 
-def _by_words(before: str, after: str) -> tuple[float, bool]:
-    score, said = 0.0, False
+def _by_words(before: str, after: str) -> tuple[float, bool, str]:
+    """What words say: the score, whether it is another price than that of now, and which (see `Shown`)."""
+    score, said, kind = 0.0, False, ""
     if words.SAYS_UNIT.search(after) or words.SAYS_UNIT_BEFORE.search(before[-40:]):
-        return -6.0, True
+        return -6.0, True, "unit"
+    if words.SAYS_REGULAR.search(before[-48:]) or words.SAYS_REGULAR.search(after[:40]):
+        return -_OF_NORMAL, True, "regular"
     for pattern, weight in (
         (words.SAYS_OLD, 6.0), (words.SAYS_RATE, 6.0), (words.SAYS_SHIP, 6.0), (words.SAYS_SAVE, 5.0),
         (words.SAYS_MEMBER, 5.0), (words.SAYS_NET, 5.0), (words.SAYS_OTHER, 4.0),
@@ -245,9 +300,10 @@ def _by_words(before: str, after: str) -> tuple[float, bool]:
             continue  # "plus shipping" speaks of what comes on top
         if in_front or behind:
             score, said = score - weight, True
+            kind = "member" if pattern is words.SAYS_MEMBER else kind
     if words.SAYS_NOW.search(before[-30:]):
         score += 1.5
-    return score, said
+    return score, said, kind
 
 
 def _by_place(page: Page, zones: Zones, element: Element) -> float:

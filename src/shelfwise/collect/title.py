@@ -23,7 +23,8 @@ _NOT_NAME = re.compile(
     r"rating|review|stock|"
     r"subtitle|sub-title|\bref\b|wish|share|favou?rite|sticker|flag|tooltip|appendix|edit\b|copy"
 )
-_JOINTS = re.compile(r"\s+[|–—·•»:›/<>~-]\s+|\s*[|｜•»]\s*|\s+::\s+|\s[-–—]{2}\s|:\s+|,\s+(?=\S+$)|【|】")
+_JOINTS = re.compile(r"\s+[|–—·•»:›/<>~-]\s+|\s*[|｜•»]\s*|\s+::\s+|\s[-–—]{2}\s|:\s+|,\s+(?=\S+$)")
+_BRACKETED = re.compile(r"^【([^】]{1,40})】|【([^】]{1,40})】$")
 _EDGE = " |–—·•»:›/-~,，：、_"
 _DOMAIN = re.compile(r"^(?:www\.)?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,14}$", re.IGNORECASE)
 _LOGO = re.compile(r"\b(?:logo|home(?:page)?|startseite|zur startseite.*|online ?shop|shop)\b", re.IGNORECASE)
@@ -91,6 +92,13 @@ def without_shop(text: str, shops: list[str]) -> str:
     changed = True
     while changed and text:
         changed = False
+        bracket = _BRACKETED.search(text)
+        if (
+            bracket
+            and _is_shop(bracket.group(1) or bracket.group(2), shops)
+            and fold(_BRACKETED.sub("", text))
+        ):
+            text = (text[: bracket.start()] + text[bracket.end() :]).strip()
         pieces = [(m.start(), m.end()) for m in _JOINTS.finditer(text)]
         if pieces:
             first, last = text[: pieces[0][0]], text[pieces[-1][1] :]
@@ -203,15 +211,17 @@ def _shown(page: Page, element: Element, told: list[str]) -> str:
     Without badges, numbers and brand lines in it, unless they belong to the name.
     """
     whole = text_of(element, 2 * _LONGEST)
-    if len(whole) > 1.5 * _LONGEST or any(same(whole, name) for name in told):
-        return whole
     inside = list(islice(element.iterdescendants(), 60))
+    if len(whole) > 1.5 * _LONGEST or (not inside and any(same(whole, name) for name in told)):
+        return whole
     extras = [inner for inner in inside if marked(_NOT_NAME, page.marks(inner))]
     rest = whole
     for inner in extras:
         part = text_of(inner, 300)
         if part and len(part) < len(rest) and not (inner.tag == "span" and same(part, whole)):
             rest = clean(rest.replace(part, " ", 1))
+    if any(same(whole, name) for name in told) and not any(same(rest, name) for name in told):
+        return whole
     if len(fold(rest)) > 2:
         whole = rest
     for inner in inside:
@@ -227,7 +237,8 @@ def _shown(page: Page, element: Element, told: list[str]) -> str:
 
 def _segments(tag: str, shops: list[str]) -> list[str]:
     whole = without_shop(tag, shops)
-    return [piece.strip() for piece in [whole, *_JOINTS.split(whole)] if len(fold(piece)) > 3]
+    pieces = [part for piece in _JOINTS.split(whole) for part in re.split("[【】]", piece)]
+    return [piece.strip() for piece in [whole, *pieces] if len(fold(piece)) > 3]
 
 
 def _exact(page: Page, names: list[str]) -> Heading | None:
@@ -274,11 +285,25 @@ def choose_title(heading: Heading | None, named: list[str], page: Page, shops: l
         if names and (text.endswith(("...", "…")) or _is_shop(text, shops)):
             return names[0]
         if text and fold(text):
-            return text
+            return _spaced(text, [*names, *page.said("og:title"), page.title_tag])
     for text in names:
         return text
     agreed = [text for text in others if text and (within(text, page.title_tag) >= 0.6 or not tag)]
     return next((text for text in [*agreed, tag, *others] if fold(text)), "")
+
+
+def _spaced(text: str, told: list[str]) -> str:
+    """A heading with the spaces that other sources have in it: those of two elements may run together."""
+    bare = text.replace(" ", "")
+    for other in told:
+        at = other.replace(" ", "").find(bare)
+        if at < 0 or text in other:
+            continue
+        places = [place for place, letter in enumerate(other) if letter != " "]
+        spelled = other[places[at] : places[at + len(bare) - 1] + 1]
+        if spelled.count(" ") > text.count(" "):
+            return spelled
+    return text
 
 
 def without_selling(text: str) -> str:

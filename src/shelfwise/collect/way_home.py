@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from functools import partial
+from itertools import islice, pairwise, takewhile
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -12,7 +13,7 @@ from lxml import etree
 from shelfwise.collect.levels import LONGEST_ITEM, MOST_ITEMS, Crumb, bare, is_root
 from shelfwise.collect.page import Element, Page, small, text_of
 from shelfwise.collect.vocabulary import HOME
-from shelfwise.collect.wording import clean, fold, marked
+from shelfwise.collect.wording import clean, fold, marked, same
 
 _STRONG = re.compile(r"^(?:>>?|»|›|→|::|＞|❯|▸|►|->|&gt;|⟩|➔|⇒)$")
 _WEAK = re.compile(r"^(?:/{1,2}|\\|\||[-–—•·~]|)$")
@@ -52,6 +53,31 @@ def ways_from_home(page: Page, titles: list[str], heading: int | None) -> Iterat
                 yield box, weight
             if weight or marked(_MENU, page.marks(box)):
                 break
+
+
+def chains(page: Page, titles: list[str]) -> Iterator[list[Crumb]]:
+    """Like boxes side by side, each with one link: the first leads home, the last is the product."""
+    for link in page.elements:
+        box = link.getparent() if link.tag == "a" else None
+        if box is None or box.tag in ("li", "td", "body", "p") or not _like(box, box.getnext()):
+            continue
+        if _like(box, box.getprevious()):
+            continue  # home is the first
+        if fold(_words(link)) not in HOME or len(list(islice(box.iter("a"), 2))) != 1:
+            continue
+        boxes = [box, *takewhile(partial(_like, box), islice(box.itersiblings(), MOST_ITEMS))]
+        links = [next(one.iter("a"), None) for one in boxes]
+        last = boxes[-1] if links[-1] is None else links[-1]
+        here = last.tag == "a" and page.leads_here(last.get("href"))
+        if len(boxes) > 2 and (here or any(same(text_of(boxes[-1], 300), title) for title in titles)):
+            yield [
+                Crumb(bare(text_of(one, 200)), "" if way is None else way.get("href") or "")
+                for one, way in zip(boxes, links, strict=True)
+            ]
+
+
+def _like(box: Element, other: Element | None) -> bool:
+    return other is not None and other.tag == box.tag and other.get("class") == box.get("class")
 
 
 def _close(page: Page, box: Element, heading: int | None) -> bool:

@@ -34,6 +34,8 @@ class Zones:
 def find_zones(page: Page, heading: Element | None) -> Zones:
     """Tell the product's part of a page from the rest; what holds its name is never the rest."""
     kept = set() if heading is None else {heading, *heading.iterancestors()}
+    own = " ".join(page.marks(one) for one in kept)
+    excused = frozenset(found.group() for found in ASIDE.finditer(own)) if marked(ASIDE, own) else frozenset()
     levels: list[int] = []
     raised: dict[Element, int] = {}
     place = None if heading is None else page.order.get(heading)
@@ -42,7 +44,7 @@ def find_zones(page: Page, heading: Element | None) -> Zones:
         level = levels[page.order[parent]] if parent is not None and parent in page.order else CLEAR
         level = max(level, raised.get(element, CLEAR))
         if element not in kept and level < ASIDE_ZONE:
-            level = max(level, _own(page, element))
+            level = max(level, _own(page, element, excused))
             if place is not None and at > place and _announces_others(element):
                 block = _raise_around(element, kept, raised)
                 if block is not element:
@@ -53,15 +55,20 @@ def find_zones(page: Page, heading: Element | None) -> Zones:
     return Zones(levels, place, buys, frozenset(kept))
 
 
-def _own(page: Page, element: Element) -> int:
+def _own(page: Page, element: Element, excused: frozenset[str]) -> int:
+    """What an element is by its names; words in the names of what holds the product's name are excused."""
     if element.tag in _ASIDE_TAGS:
         return ASIDE_ZONE
     marks = page.marks(element)
     if not marks:
         return CLEAR
-    if marked(ASIDE, marks):
+    if marked(ASIDE, marks) and not (excused and _excused(marks, excused)):
         return ASIDE_ZONE
     return NO_PRICES if marked(ASIDE_FOR_PRICES, marks) else CLEAR
+
+
+def _excused(marks: str, excused: frozenset[str]) -> bool:
+    return all(found.group() in excused for found in ASIDE.finditer(marks))
 
 
 def _announces_others(element: Element) -> bool:
