@@ -20,6 +20,7 @@ WAYS = {
     "by": "<p>by <a href=/v?q=7>Lux</a></p>",
     "von": "<p><small>von Lux</small></p>",
     "de la marque": "<p>de la marque <b>Lux</b></p>",
+    "label in what holds the heading": "Hersteller: <a href=/x>Lux</a>",
     "shop all": "<a href=/brands/lux>Shop all Lux</a>",
     "label without a colon": "<a class=product-brand href=/x>品牌名稱 <b>Lux</b></a>",
     "the product's header": "<a class=f-productHeader__brand href=/x>Lux</a>",

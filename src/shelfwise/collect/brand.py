@@ -137,10 +137,11 @@ def _shown(page: Page, zones: Zones) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
     for at, element in enumerate(page.elements):
         if (
-            zones.levels[at] >= ASIDE_ZONE
-            or element in zones.holders
-            or element.tag in ("meta", "link", "input", "option", "body")
-        ):
+            element in zones.holders
+        ):  # what is called so is not all that holds the heading; labels in it count
+            found += _labelled(element)
+            continue
+        if zones.levels[at] >= ASIDE_ZONE or element.tag in ("meta", "link", "input", "option"):
             continue
         near = zones.heading is None or -80 < at - zones.heading < 400
         marks = page.marks(element)

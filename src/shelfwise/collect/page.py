@@ -21,7 +21,7 @@ _LONGEST_TEXT = 20_000
 _MARKS = frozenset((
     *("id", "class", "itemprop", "data-testid", "data-test", "data-test-id", "data-qa", "data-hook"),
     *("data-role", "data-widget", "data-box-name", "data-name", "data-component", "data-ui-id",
-    "data-price-type"),
+    "data-price-type", "data-qaid", "data-tid", "data-marker", "data-meta-name", "data-cro", "data-e2e"),
     *("data-automation-id", "data-auto", "data-zone-name", "data-selenium", "data-at", "data-cy", "name"),
 ))  # fmt: skip
 _DATA = frozenset(("itemprop", "itemscope", "property", "rel", "typeof"))

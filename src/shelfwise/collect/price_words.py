@@ -26,7 +26,7 @@ MARKS_OLD = re.compile(
     r"suggested-?retail|\bsrp|_srp|basis-?price|pseudo|list-?price|price-?list\b|liste?n?preis|statt|barre|"
     r"tachado|antes|ancien|"
     r"precedent|full-?price|price-standard|price-?full|piyasa|indirimsiz|secondary|market-?price|"
-    r"lowest|omnibus|(?:price|cena|preis|prix)[-_]*small|"
+    r"lowest|omnibus|[_-]prev\b|(?:price|cena|preis|prix)[-_]*small|"
     r"30-?days|\bfrom-?price|undiscounted|higher|barrato|regular-?old|"
     r"_strike|staroe"
 )
@@ -123,7 +123,8 @@ SAYS_UNIT_BEFORE = re.compile(
 SAYS_RATE = re.compile(
     r"instal|/\s?(?:mo|month|mån|mnd|md|mies|měs|mes|mois|monat|ay)\b|per month|a month|monatlich|"
     r"\bmonat\b|par mois|"
-    r"al mese|al mes\b|per maand|\bmån\b|pr\. md|miesięcz|měsíčně|mesačne|havonta|hó\b|в месяц|/мес|"
+    r"al mese|al mes\b|per maand|\bmån\b|pr\. md|miesięcz|měsíčně|mesačne|havonta|hó\b|в месяц|/\s?мес|"
+    r"\bмес\b|"
     r"на місяць|payments? of|"
     r"pay in \d|\bcuotas?\b|\bparcelas?\b|sem juros|sin inter[ée]s|\braty?\b|\brat\b|ratenzahlung|"
     r"finanzier|taksit|"
@@ -163,7 +164,8 @@ SAYS_MEMBER = re.compile(
     r"from \d+ pcs|"
     r"transferencia|no pix|à vista|boleto|havale|eft ile|bank transfer|with (?:the )?(?:code|coupon|"
     r"card)|student|z kartą|"
-    r"s kartou|con tarjeta|con carta|avec la carte|met pas|c .{2,12} карт|family\b|adhérent|lojalum|lojāl|"
+    r"s kartou|con tarjeta|con carta|avec la carte|met pas|c .{2,12} карт|family\b|"
+    r"[^\W\d_]\s?plus\+?\s*[:：]?\s*$|adhérent|lojalum|lojāl|"
     r"(?:pris med|price with|preis mit|prix avec|precio con|prezzo con|prijs met|hinta)\s+"
     r"(?!(?:\d|mwst|ust|moms|vat|tax|iva|tva|btw|alv|korting|rabatt|remise))(?-i:[A-ZÅÄÖ])|"
     r"\d\s?(?:or more|oder mehr|ou plus|o más|o mas|ou mais|o più|of meer|eller fler|eller flere|tai enemmän|"

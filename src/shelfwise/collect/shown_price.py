@@ -142,7 +142,7 @@ def _bare(
             break
         known = any(reading in stated for reading in numbers[0].readings)
         known = known or any(reading in numbers[0].readings for reading in _by_attribute(element))
-        if known or (priced and re.search(r"[.,]\d\d$|\d{3,}", whole)):
+        if known or (priced and re.search(r"[.,]\d\d\s?\*?$|\d{3,}", whole)):
             best = (element, whole, numbers[0], known)
         element = element.getparent()
         if element is None or element.tag in ("body", "html"):
