@@ -18,6 +18,7 @@ WAYS = {
     "stated": '<script type="application/ld+json">{"@type": "Product", "name": "Red Lamp", "brand": [{"name": "Lux"}]}</script>',
     "plain": "<p>Manufactured by: Lux</p>",
     "by": "<p>by <a href=/v?q=7>Lux</a></p>",
+    "By": "<p>By <b>Lux</b></p>",
     "von": "<p><small>von Lux</small></p>",
     "de la marque": "<p>de la marque <b>Lux</b></p>",
     "label in what holds the heading": "Hersteller: <a href=/x>Lux</a>",

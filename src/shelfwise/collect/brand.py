@@ -46,9 +46,12 @@ _NOISE = re.compile(
 _LABELS = frozenset(word for word in BRAND if len(word.split()) == 1 and not word.isascii())
 """Labels that no brand begins with: `品牌名稱 象印`; `Label` and `Marke` begin some."""
 _BY = re.compile(
-    r"^(?:by|von|de la marque|par|de marca|da marca|della marca|van|door|av|af|przez|marki|od|от|від|från)\s+"
+    r"^(?:[bB]y|von|de la marque|par|de marca|da marca|della marca|van|door|av|af|przez|marki|od|от|від|"
+    r"från)\s+"
     r"([^\W\d_a-zà-ÿ][^|:]{1,40})$"
 )
+_BY_WORDS = "by von de par da della van door av af przez marki od от від från"
+_BY_FIRST = frozenset(_BY_WORDS.split())
 _PAIR = re.compile(r"^\s*([^:：]{2,40}?)\s*[:：]\s*(.{1,60}?)\s*$")
 _LONGEST = 60
 
@@ -154,13 +157,21 @@ def _shown(page: Page, zones: Zones) -> list[tuple[str, float]]:
             if name:
                 found.append((name, 1.7))
         found += _labelled(element)
-        if zones.heading is not None and -12 <= at - zones.heading <= 25 and len(element) < 4:
+        if (
+            zones.heading is not None
+            and -12 <= at - zones.heading <= 25
+            and _first_word(element) in _BY_FIRST
+        ):
             line = _BY.match(text_of(element, 80))
             if line:
                 found.append((line.group(1), 1.6))
         if len(found) > 60:
             break
     return found
+
+
+def _first_word(element: Element) -> str:
+    return next(iter((element.text or "")[:40].split()), "").lower()
 
 
 def _in_heading(page: Page, zones: Zones) -> list[tuple[str, float]]:
