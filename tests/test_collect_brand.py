@@ -63,3 +63,9 @@ def test_not_everything_by_something_is_a_brand(line):
     page = f"<h1>Red Lamp</h1><p>{line}</p><button>Buy now</button>"
 
     assert extract(page.encode(), "https://shop.example/p")["brand"] is None
+
+
+def test_an_emphasised_word_of_the_name_is_no_brand():
+    page = "<h1><b>Red</b> Lamp</h1><button>Buy now</button>"
+
+    assert extract(page.encode(), "https://shop.example/p")["brand"] is None

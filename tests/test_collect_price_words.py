@@ -50,8 +50,18 @@ def test_prices_of_some_buyers(text):
     assert price_words.SAYS_MEMBER.search(text)
 
 
-@pytest.mark.parametrize("text", ["Preis mit 19 % MwSt.", "Pris med moms", "Price with VAT", "Prix avec TVA"])
-def test_a_price_with_tax_is_one_for_all(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Preis mit 19 % MwSt.",
+        "Pris med moms",
+        "Price with VAT",
+        "Prix avec TVA",
+        "Price with GST",
+        "Family pack",
+    ],
+)
+def test_prices_with_tax_and_of_packs_are_for_all(text):
     assert not price_words.SAYS_MEMBER.search(text)
 
 

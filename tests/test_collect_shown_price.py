@@ -19,6 +19,7 @@ WAYS = {
     "members": "<p class=price>Mitglieder: 59,00 €</p><p class=price>69,00 €</p>",
     "net": "<p class=price>57,98 € netto</p><p class=price>69,00 €</p>",
     "parts": "<p class=price><span>69</span><span>,</span><span>00</span><span> €</span></p><p>du sparst 20,00 €</p>",
+    "centred": "<div>No. 17<p class=text-center>69,00 €</p></div><p class=price-old>99,00 €</p>",
     "cents with the sign": "<p class=price>69<sup>00 €</sup></p><p class=price--old>99<sup>00 €</sup></p>",
     "no sign": "<p class=price>69\n <sup>00</sup></p><p class=list-price>89,00</p>",
     "no sign, in parts": "<p class=price><span>69</span><span>,00</span></p><p>Du sparst 20,00 €</p>",

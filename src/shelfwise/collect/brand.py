@@ -177,7 +177,7 @@ def _first_word(element: Element) -> str:
 def _in_heading(page: Page, zones: Zones) -> list[tuple[str, float]]:
     """What the heading begins with, in an element of its own: `<h1><strong>Lux</strong> Red Lamp</h1>`."""
     heading = page.elements[zones.heading] if zones.heading is not None else None
-    if heading is None or not len(heading) or (heading.text or "").strip():
+    if heading is None or len(heading) < 2 or (heading.text or "").strip() or (heading[0].tail or "").strip():
         return []
     first = heading[0]
     name, whole = text_of(first, 60), text_of(heading, 300)

@@ -34,7 +34,7 @@ _GALLERY = re.compile(
 _THUMB = re.compile(r"thumb|small|mini|vignette|swatch|xs\b|tiny|preview")
 _FURTHER = re.compile(r"additional|more-?views|alternat|secondary|further|thumbs|thumbnails?-|cloned|clone\b")
 _SIZES = re.compile(r"[-_/.](\d{2,4})x(\d{2,4})?(?!\d)")
-_ONLY_SIZE = re.compile(r"\d{2,4}x\d{2,4}$|\d{2,4}w?$|(?:file|original|large|full|image)$")
+_ONLY_SIZE = re.compile(r"\d{2,4}x\d{2,4}$|(?:file|original|large|full)$")
 _ZOOMED = ("data-zoom-image", "data-large_image", "data-zoom-src", "data-zoom", "data-old-hires",
            "data-img-large", "data-large",
            "data-full", "data-original", "data-image", "data-magnifier-src",

@@ -21,6 +21,7 @@ _LINE_THROUGH = re.compile(r"line-through")
 _MOST = 400
 _LEVELS = 5
 _LONGEST = 120
+_CENTS_TEXT = re.compile(r"\D{0,4}\d\d\D{0,8}$")
 _OF_NORMAL = 6.0  # what being called the normal price takes, as there is another then
 
 
@@ -91,7 +92,7 @@ def _of_text(
     """
     text, holder = place
     own = [amount for amount in amounts(text[:1000]) if amount.symbol]
-    if own and is_cents(holder) and _digit_before(holder):
+    if own and _CENTS_TEXT.match(text) and is_cents(holder) and _digit_before(holder):
         return []  # `24<sup>99 €</sup>` is read with what stands before it
     if own:
         return [_judged(page, zones, holder, (text, amount)) for amount in own[:6] if amount.readings]
