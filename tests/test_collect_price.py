@@ -99,3 +99,7 @@ def test_the_normal_price_stands_where_structured_data_has_that_of_members():
     shown = "<p class=club>Club price <b>59,00 €</b></p><p>Normalpreis <b>69,00 €</b></p>"
 
     assert price({"price": "59.00", "priceCurrency": "EUR"}, shown) == ("69.00", "EUR")
+
+
+def test_of_two_currencies_the_first_stands():
+    assert price({}, "<p class=price>99,80 лв. 51,03 €</p>", "bg", "https://shop.bg/p") == ("99.80", "BGN")

@@ -136,13 +136,15 @@ def _standing(choice: _Choice) -> float:
 def _lower_twin(best: _Choice, choices: list[_Choice]) -> _Choice:
     """Of two prices that stand alike, the lower one: only the style sheet strikes out the other.
 
-    In a box that is called reduced it is the lower one whatever structured data says: often the old price.
+    Of two currencies neither is lower. In a box that is called reduced it is the lower one whatever
+    structured data says: often the old price.
     """
     twins = [
         choice
         for choice in choices
         if choice.shown is not None
         and not choice.flagged
+        and (not choice.symbols or not best.symbols or not set(best.symbols).isdisjoint(choice.symbols))
         and (
             _standing(choice) > _standing(best) - 0.7
             or (

@@ -70,7 +70,7 @@ MARKS_OTHER = re.compile(
 
 # What the words around a price say of it.
 SAYS_OLD = re.compile(
-    r"\buvp\b|\bstatt\b|\bwas\b|\brrp\b|\bmsrp\b|list price|\binstead\b|previously|original price|"
+    r"\buvp\b|\bstatt\b|\bwas\b|\brrp\b|\bmsrp\b|\bmrp\b|list price|\binstead\b|previously|original price|"
     r"price reduced from|\bbefore\b|compare at|\bvorher|bisher|listenpreis|unverb|adviesprijs|van voor|"
     r"\bvan\b:?\s*$|"
     r"\bpvpr?\b|\bantes\b|prix conseill|\bavant\b|au lieu|prix barr|prix de r[ée]f|listino|\bprima\b|"
@@ -86,7 +86,8 @@ SAYS_OLD = re.compile(
     r"suositus|ohjehinta|\bovh\b|harga asli|giá gốc|giá niêm yết|giá cũ|giá thị trường|"
     r"بدلا|قبل الخصم|السعر الأصلي|מחיר קודם|לפני הנחה|lowest price|niedrigster|prix le plus bas|"
     r"laagste prijs|"
-    r"najniższa|nejnižší|najnižšia|legalacsonyabb|cel mai mic|lägsta pris|laveste pris|"
+    r"najniższa|najniža|najnižja|zemākā|mažiausia|madalaim|nejnižší|najnižšia|legalacsonyabb|cel mai mic|"
+    r"lägsta pris|laveste pris|"
     r"alin hinta|"
     r"preisempfehlung|prezzo consigliato|precio recomendado|catalogue price|valor anterior|^\s*de r\$",
     re.IGNORECASE,
@@ -132,7 +133,8 @@ SAYS_RATE = re.compile(
     r"a)?\s*[^\d]{0,4}$|emi start|"
     r"\bemi\b|分期|分割|할부|рассрочк|долями|в кредит|klarna|afterpay|paypal|tabby|tamara|دفعات|تقسيط|"
     r"تشלומים|תשלומים|trả góp|cicilan|"
-    r"em até|/\s?期|每期|\d期|\bfois\b|fractionné|δόσεις|erässä|kuukausi|/kk",
+    r"em até|/\s?期|每期|\d期|\bfois\b|fractionné|δόσεις|erässä|kuukausi|/kk|järelmaks|kuumakse|išsimokėtin|"
+    r"/\s?mėn|/\s?mēn|līzing|\bobrok",
     re.IGNORECASE,
 )
 SAYS_SHIP = re.compile(
@@ -197,7 +199,7 @@ SAYS_NOW = re.compile(
     r"\bnow\b|sale price|special price|our price|\bjetzt\b|aktion|unser preis|angebot|\bnu\b|nåpris|"
     r"\bahora|agora|\bora\b|"
     r"prix spécial|maintenant|prezzo speciale|oferta|nasza cena|promoc|akční|akciós|akcijsk|indirimli|"
-    r"販売価格|促销价|活动价|판매가|"
+    r"販売価格|现价|現價|現在価格|促销价|活动价|판매가|"
     r"할인가|цена со скидкой|speciale prijs|tarjoushinta|por:?\s*$|sonderpreis|zľava|cena po|"
     r"prix promo|特價|特价|セール",
     re.IGNORECASE,

@@ -21,6 +21,7 @@ _LINE_THROUGH = re.compile(r"line-through")
 _MOST = 400
 _LEVELS = 5
 _LONGEST = 120
+_BRACKET, _PART = re.compile(r"\s*[(（][^)）]*[)）]"), re.compile(r"[^(（,;|·•]*[(（,;|·•]")
 _CENTS_TEXT = re.compile(r"\D{0,4}\d\d\D{0,8}$")
 _OF_NORMAL = 6.0  # what being called the normal price takes, as there is another then
 
@@ -95,7 +96,10 @@ def _of_text(
     if own and _CENTS_TEXT.match(text) and is_cents(holder) and _digit_before(holder):
         return []  # `24<sup>99 €</sup>` is read with what stands before it
     if own:
-        return [_judged(page, zones, holder, (text, amount)) for amount in own[:6] if amount.readings]
+        return [
+            _judged(page, zones, holder, (text, amount), _parted(text, own, at))
+            for at, amount in enumerate(own[:6]) if amount.readings
+        ]  # fmt: skip
     if len(text.strip()) > 24 or _WORDS.search(text):
         return []
     climbed = holder
@@ -114,6 +118,25 @@ def _of_text(
         if climbed is None:
             break
     return _bare(page, zones, holder, stated, done)
+
+
+def _parted(text: str, own: list[Amount], at: int) -> tuple[str | None, str | None]:
+    """The words before and after one of several prices in a text, None where no other price bounds them.
+
+    Words between two prices belong to the second, but for those in brackets, before a comma, and where the
+    text begins with a price and ends with words: `12 € net 15 € gross`.
+    """
+    behind = not text[: own[0].start].strip() and bool(text[own[-1].end :].strip())
+
+    def halves(gap: str) -> tuple[str, str]:
+        bracket = _BRACKET.match(gap) or _PART.match(gap)
+        if bracket:
+            return bracket.group(), gap[bracket.end() :]
+        return (gap, "") if behind else ("", gap)
+
+    before = halves(text[own[at - 1].end : own[at].start])[1] if at else None
+    after = halves(text[own[at].end : own[at + 1].start])[0] if at + 1 < len(own) else None
+    return before, after
 
 
 def _digit_before(element: Element) -> bool:
@@ -161,7 +184,13 @@ def _by_attribute(element: Element) -> tuple[Decimal, ...]:
     return next((by_machine(element.get(name)) for name in _MACHINE if element.get(name)), ())
 
 
-def _judged(page: Page, zones: Zones, element: Element, found: tuple[str, Amount]) -> Shown:
+def _judged(
+    page: Page,
+    zones: Zones,
+    element: Element,
+    found: tuple[str, Amount],
+    words_near: tuple[str | None, str | None] = (None, None),
+) -> Shown:
     """One price with its score: what marks and words near it say, and how near it is to name and button."""
     text, amount = found
     near = page.up(element, _LEVELS)
@@ -169,7 +198,10 @@ def _judged(page: Page, zones: Zones, element: Element, found: tuple[str, Amount
     if in_card(page, near):  # another product's; nothing else matters
         return Shown(tuple(n for n in amount.readings if n > 0), amount.symbol, -9.0, True, clean(text)[:80])
     score, flagged, kind = _by_marks(page, near, amount)
-    before, after = _context(page, element, text, amount)
+    before, after = (
+        told if told is not None else seen
+        for told, seen in zip(words_near, _context(page, element, text, amount), strict=True)
+    )
     by_words, said, told = _by_words(before, after)
     score += by_words + _by_place(page, zones, element)
     if zones.levels[page.order[element]] != CLEAR:
