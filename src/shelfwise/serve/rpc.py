@@ -7,19 +7,19 @@ import hmac
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from shelfwise.serve.calls import Call, Core, Take, in_task
 from shelfwise.serve.messages import PredictRequest
-from shelfwise.serve.proto.inference import grpc_predict_v2_pb2
 from shelfwise.serve.proto.shelfwise.v1 import categorizer_pb2 as pb
-from shelfwise.serve.refusal import GRPC_STATUS, RefusedError, invalid
+from shelfwise.serve.refusal import GRPC_STATUS, Kind, RefusedError, invalid
 from shelfwise.serve.service import Service
 from shelfwise.serve.wire import write_answer
 
@@ -29,6 +29,8 @@ _WINDOW = 32
 _SERVICES = ("shelfwise.v1.Categorizer", "inference.GRPCInferenceService")
 _OPEN = ("/grpc.health.v1.Health/",)
 """What is answered without a token, for probes."""
+_BROKEN = "something went wrong in the server; its log says what"
+_CODES: dict[Kind, Any] = {kind: grpc.StatusCode[name] for kind, name in GRPC_STATUS.items()}
 _Context = Any
 _Method = Callable[[Any, _Context], Awaitable[Any]]
 
@@ -55,26 +57,55 @@ class RpcDoor:
     """
 
     def __init__(self, service: Service, options: RpcOptions) -> None:
-        from shelfwise.serve.rpc_inference import InferenceMethods
-
         self._service, self._options = service, options
-        most = service.limits.body
+        self._health = health.aio.HealthServicer()
         settings = [
-            ("grpc.max_receive_message_length", most),
+            ("grpc.max_receive_message_length", service.limits.body),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", int(options.shared)),
             ("grpc.max_metadata_size", 16_384),
         ]
-        interceptors: list[Any] = [] if service.tracing is None else [service.tracing.interceptor()]
-        interceptors += [_Token(options.token)] if options.token is not None else []
-        self._server = grpc.aio.server(options=settings, interceptors=interceptors)
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        methods = _Methods(service)
-        self._server.add_generic_rpc_handlers((methods.handlers(), InferenceMethods(service).handlers()))
+        self._core = Core(self._methods(), settings)
+
+    def _methods(self) -> dict[str, Take]:
+        """Who takes the calls of each method, by its whole name."""
+        from shelfwise.serve.rpc_inference import InferenceMethods
+        from shelfwise.serve.rpc_shortcut import short_way
+
+        service = self._service
+        every = _Registered()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, every)
         names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        assert grpc_predict_v2_pb2.DESCRIPTOR.services_by_name  # registered, for reflection
-        reflection.enable_server_reflection(names, self._server)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection.aio.ReflectionServicer(names), every
+        )
+        every.add_registered_method_handlers(_SERVICES[0], _Methods(service).handlers())
+        every.add_registered_method_handlers(_SERVICES[1], InferenceMethods(service).handlers())
+        if service.tracing is None:
+            taken = {name: in_task(handler) for name, handler in every.found.items()}
+            taken[f"/{_SERVICES[0]}/Predict"] = short_way(service, pb.PredictRequest, _one)
+            taken[f"/{_SERVICES[0]}/PredictBatch"] = short_way(service, pb.PredictBatchRequest, _many)
+        else:  # traces are of tasks, so all that is traced goes the usual way
+            wrap = service.tracing.wrap_method
+            taken = {name: in_task(wrap(name, handler)) for name, handler in every.found.items()}
+        return {name: self._guarded(name, take) for name, take in taken.items()}
+
+    def _guarded(self, name: str, take: Take) -> Take:
+        """The same, for calls with the server's token alone."""
+        if self._options.token is None or name.startswith(_OPEN):
+            return take
+        wanted = f"Bearer {self._options.token}".encode()
+
+        def check(call: Call) -> None:
+            given = next((value for key, value in call.metadata if key == "authorization"), "")
+            sent = given if isinstance(given, bytes) else given.encode("utf-8", "replace")
+            if hmac.compare_digest(sent, wanted):
+                take(call)
+            else:
+                told = "send the server's token: authorization: Bearer TOKEN"
+                call.end(grpc.StatusCode.UNAUTHENTICATED.value[0], told)
+
+        return check
 
     async def start(self) -> int:
         """Listen; the port. OSError where that cannot be."""
@@ -82,16 +113,10 @@ class RpcDoor:
         where = (
             f"[{options.host}]:{options.port}" if ":" in options.host else f"{options.host}:{options.port}"
         )
-        try:
-            if options.tls is None:
-                port = self._server.add_insecure_port(where)
-            else:
-                port = self._server.add_secure_port(where, grpc.ssl_server_credentials([options.tls]))
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {where}: {error}") from error
-        await self._server.start()
+        port = self._core.listen(where, options.tls)
+        self._core.start()
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        return int(port)
+        return port
 
     async def tell_end(self) -> None:
         """Say to health checks that requests should go elsewhere."""
@@ -99,31 +124,25 @@ class RpcDoor:
 
     async def stop(self, seconds: float) -> None:
         """Take no more requests; those that run have so many seconds."""
-        await self._server.stop(seconds)
+        await self._core.stop(seconds)
 
     async def _set_health(self, status: Any) -> None:  # noqa: ANN401 - an enumeration of protobuf
         for name in ("", *_SERVICES):
             await self._health.set(name, status)
 
 
-class _Token(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Refuses calls without the server's token."""
+class _Registered:
+    """Stands for a server where generated code adds methods to one."""
 
-    def __init__(self, token: str) -> None:
-        self._wanted = f"Bearer {token}".encode()
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
 
-    async def intercept_service(self, continuation: Callable[..., Any], details: Any) -> Any:  # noqa: ANN401
-        metadata = dict(details.invocation_metadata or ())
-        given = metadata.get("authorization", "")
-        sent = given if isinstance(given, bytes) else given.encode("utf-8", "replace")
-        if details.method.startswith(_OPEN) or hmac.compare_digest(sent, self._wanted):
-            return await continuation(details)
-        return grpc.unary_unary_rpc_method_handler(_unauthenticated)
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
+        """Add the methods of a service by their names."""
+        self.found |= {f"/{service}/{name}": handler for name, handler in handlers.items()}
 
-
-async def _unauthenticated(request: object, context: _Context) -> None:
-    told = "send the server's token: authorization: Bearer TOKEN"
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, told)
+    def add_generic_rpc_handlers(self, handlers: object) -> None:
+        """Add nothing: these are the same methods, for servers that look for them call by call."""
 
 
 def unary(service: Service, work: _Method, request: Any, response: Any) -> Any:  # noqa: ANN401 - types of protobuf
@@ -148,9 +167,7 @@ def unary(service: Service, work: _Method, request: Any, response: Any) -> Any: 
         except Exception:
             status = "INTERNAL"
             _LOG.exception("a call failed")
-            await context.abort(
-                grpc.StatusCode.INTERNAL, "something went wrong in the server; its log says what"
-            )
+            await context.abort(grpc.StatusCode.INTERNAL, _BROKEN)
         finally:
             if entered:
                 service.leave()
@@ -170,10 +187,23 @@ def parse(kind: Any, data: bytes) -> Any:  # noqa: ANN401 - types of protobuf
 
 async def refuse(context: _Context, error: RefusedError) -> None:
     """End a call with a refusal; clients that retry are told when."""
-    trailing = [("shelfwise-code", error.code)]
-    if error.retry_after is not None:
-        trailing.append(("grpc-retry-pushback-ms", str(max(1, round(error.retry_after * 1000)))))
-    await context.abort(getattr(grpc.StatusCode, GRPC_STATUS[error.kind]), str(error), tuple(trailing))
+    await context.abort(_CODES[error.kind], str(error), _trailing(error))
+
+
+def end(call: Call, error: RefusedError | None) -> str:
+    """The same at once, None: for something that broke; the name of the status."""
+    if error is None:
+        call.end(grpc.StatusCode.INTERNAL.value[0], _BROKEN)
+        return "INTERNAL"
+    call.end(_CODES[error.kind].value[0], str(error), _trailing(error))
+    return GRPC_STATUS[error.kind]
+
+
+def _trailing(error: RefusedError) -> tuple[tuple[str, str], ...]:
+    code = ("shelfwise-code", error.code)
+    if error.retry_after is None:
+        return (code,)
+    return code, ("grpc-retry-pushback-ms", str(max(1, round(error.retry_after * 1000))))
 
 
 class _Methods:
@@ -182,27 +212,24 @@ class _Methods:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def handlers(self) -> Any:  # noqa: ANN401 - a handler of grpc
+    def handlers(self) -> dict[str, Any]:
         """The methods by name."""
         service = self._service
         stream = grpc.stream_stream_rpc_method_handler(self.predict_stream, None, None)
-        listed = {
+        return {
             "Predict": unary(service, self.predict, pb.PredictRequest, None),
             "PredictBatch": unary(service, self.predict_batch, pb.PredictBatchRequest, None),
             "PredictStream": stream,
             "ListModels": unary(service, self.list_models, pb.ListModelsRequest, pb.ListModelsResponse),
         }
-        return grpc.method_handlers_generic_handler(_SERVICES[0], listed)
 
     async def predict(self, message: Any, context: _Context) -> bytes:  # noqa: ANN401
         """Predict one product."""
-        asked = to_request([message.product], message)
-        return write_answer(await self._service.predict(asked, context.time_remaining()))
+        return write_answer(await self._service.predict(_one(message), context.time_remaining()))
 
     async def predict_batch(self, message: Any, context: _Context) -> bytes:  # noqa: ANN401
         """Predict a list of products."""
-        asked = to_request(message.products, message)
-        return write_answer(await self._service.predict(asked, context.time_remaining()))
+        return write_answer(await self._service.predict(_many(message), context.time_remaining()))
 
     async def predict_stream(self, messages: AsyncIterator[Any], context: _Context) -> AsyncIterator[bytes]:
         """Answer products in their order; a window of them is under way, for more the sender waits."""
@@ -232,7 +259,7 @@ class _Methods:
 
     async def _patiently(self, message: Any, context: _Context) -> bytes:  # noqa: ANN401
         """Answer one product of a stream; a busy server makes the stream wait and does not refuse it."""
-        asked = to_request([message.product], message)
+        asked = _one(message)
         end = time.monotonic() + min(context.time_remaining() or self._service.limits.timeout, 3600.0)
         while True:
             try:
@@ -267,6 +294,14 @@ def to_request(products: Any, message: Any) -> PredictRequest:  # noqa: ANN401 -
     if promise is not None and not 0 < promise < 1:
         raise invalid("promise", f"a promise is a precision between 0 and 1, such as 0.98; got {promise:g}")
     return PredictRequest(listed, options.model or None, options.top or 5, promise, options.explain)
+
+
+def _one(message: Any) -> PredictRequest:  # noqa: ANN401
+    return to_request([message.product], message)
+
+
+def _many(message: Any) -> PredictRequest:  # noqa: ANN401
+    return to_request(message.products, message)
 
 
 def _product(message: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import grpc
-
 from shelfwise.serve import oip, tensors
 from shelfwise.serve.limits import Limits
 from shelfwise.serve.proto.inference import grpc_predict_v2_pb2 as pb
@@ -26,18 +24,17 @@ class InferenceMethods:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def handlers(self) -> Any:  # noqa: ANN401 - a handler of grpc
+    def handlers(self) -> dict[str, Any]:
         """The methods by name."""
         work = {
             "ServerLive": self.server_live, "ServerReady": self.server_ready, "ModelReady": self.model_ready,
             "ServerMetadata": self.server_metadata, "ModelMetadata": self.model_metadata,
             "ModelInfer": self.model_infer,
         }  # fmt: skip
-        listed = {
+        return {
             name: unary(self._service, method, getattr(pb, f"{name}Request"), getattr(pb, f"{name}Response"))
             for name, method in work.items()
         }
-        return grpc.method_handlers_generic_handler("inference.GRPCInferenceService", listed)
 
     async def server_live(self, message: Any, context: Any) -> Any:  # noqa: ANN401 - types of protobuf
         """Whether the process lives."""

@@ -83,11 +83,15 @@ class Service:
 
     # -- admission -------------------------------------------------------------------------------------------
 
-    def enter(self) -> None:
-        """Take a place among the requests under way, or RefusedError at once; give it back with `leave`."""
+    def check(self) -> None:
+        """Raise RefusedError where any request would be refused now."""
         if self.under_way >= self.limits.concurrency:
             raise RefusedError("busy", "busy", "the server answers as many requests as it can", 1.0)
         self.batcher.check()
+
+    def enter(self) -> None:
+        """Take a place among the requests under way, or RefusedError at once; give it back with `leave`."""
+        self.check()
         self.under_way += 1
 
     def leave(self) -> None:

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -254,46 +254,38 @@ class Tracing:
         }  # fmt: skip
         return self.begin(method, headers, about)
 
-    def interceptor(self) -> Any:  # noqa: ANN401 - of grpc, which has no types
-        """Return what records the calls of a `grpc.aio` server."""
-        import grpc
+    def wrap_method(self, name: str, handler: Any) -> Any:  # noqa: ANN401 - of grpc, which has no types
+        """Return the handler of a method of gRPC, by its whole name, so that calls are recorded."""
+        return self._traced(handler) if name.startswith(_CALLS) and name != _READY else handler
 
-        class Traced(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-            async def intercept_service(_, continuation: Callable[..., Any], details: Any) -> Any:  # noqa: ANN401
-                handler = await continuation(details)
-                known = details.method.startswith(_CALLS) and details.method != _READY
-                return self._traced(handler, details) if handler is not None and known else handler
-
-        return Traced()
-
-    def _traced(self, handler: Any, details: Any) -> Any:  # noqa: ANN401
+    def _traced(self, handler: Any) -> Any:  # noqa: ANN401
         """The handler of a method, recorded; ours take one message or a stream, and answer the same way."""
         import grpc
 
         async def one(message: Any, context: Any) -> Any:  # noqa: ANN401
-            trace = self._begin_call(details)
+            trace = self._begin_call(context)
             try:
                 return await handler.unary_unary(message, context)
             finally:
-                _end_call(trace, details, context)
+                _end_call(trace, context)
 
         async def many(messages: Any, context: Any) -> AsyncIterator[Any]:  # noqa: ANN401
-            trace = self._begin_call(details)
+            trace = self._begin_call(context)
             try:
                 async for answer in handler.stream_stream(messages, context):
                     yield answer
             finally:
-                _end_call(trace, details, context)
+                _end_call(trace, context)
 
         codecs = handler.request_deserializer, handler.response_serializer
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(one, *codecs)
         return grpc.stream_stream_rpc_method_handler(many, *codecs)
 
-    def _begin_call(self, details: Any) -> Trace | None:  # noqa: ANN401
+    def _begin_call(self, call: Any) -> Trace | None:  # noqa: ANN401
         """Begin the span of a call. Each call has a task, so its trace need not be taken back."""
-        texts = {name: value for name, value in details.invocation_metadata or () if isinstance(value, str)}
-        service, _, method = details.method.lstrip("/").partition("/")
+        texts = {name: value for name, value in call.metadata if isinstance(value, str)}
+        service, _, method = call.method.lstrip("/").partition("/")
         about = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
         trace = self.begin(f"{service}/{method}", texts, about)
         if trace is not None and "x-request-id" in texts:
@@ -324,12 +316,8 @@ def _end_request(trace: Trace, scope: Scope, status: int) -> None:
     trace.end(f"{method} {route}" if route else method, about, not status or status >= 500)
 
 
-def _end_call(trace: Trace | None, details: Any, context: Any) -> None:  # noqa: ANN401
+def _end_call(trace: Trace | None, call: Any) -> None:  # noqa: ANN401
     if trace is None:
         return
-    code = (
-        _CANCELLED
-        if context.cancelled()
-        else int(getattr(context.code(), "value", (context.code(),))[0] or 0)
-    )
-    trace.end(details.method.lstrip("/"), {"rpc.grpc.status_code": code}, code in _BROKEN_CALLS)
+    code = _CANCELLED if call.cancelled() else int(getattr(call.code(), "value", (call.code(),))[0] or 0)
+    trace.end(call.method.lstrip("/"), {"rpc.grpc.status_code": code}, code in _BROKEN_CALLS)
