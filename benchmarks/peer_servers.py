@@ -3,10 +3,12 @@
     python benchmarks/peer_servers.py fastapi           FOLDER --port N
     python benchmarks/peer_servers.py litserve          FOLDER --port N
     python benchmarks/peer_servers.py litserve-shelfwise FOLDER --port N
+    python benchmarks/peer_servers.py grpc-aio          FOLDER --port N
 
 The first two serve what `peers.py train svc` left in FOLDER (TF-IDF and LinearSVC, by joblib), the third a
 model of Shelfwise's. `POST /predict` takes `{"titles": [...]}` and gives `{"categories": [...]}`. LitServe
-gathers requests as `shelfwise serve` does: up to 64, for at most 5 ms.
+gathers requests as `shelfwise serve` does: up to 64, for at most 5 ms. The last is no server of a model:
+`grpc.aio` on uvloop that gives every call the same bytes, as many as an answer has, and reads no folder.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 Model = Callable[[list[str]], list[str]]
+ANSWER = 400
+"""Bytes of an answer to one product with five candidates, about."""
 
 
 def open_svc(folder: Path) -> Model:
@@ -77,10 +81,36 @@ def run_litserve(open_model: Callable[[Path], Model], folder: Path, port: int) -
     peer_litserve.run(open_model, folder, port)
 
 
+def run_grpc(open_model: Callable[[Path], Model], folder: Path, port: int) -> None:
+    """What a call costs `grpc.aio` by itself: no message is read, no model asked."""
+    import asyncio
+
+    import grpc
+    import uvloop
+
+    answer = bytes(ANSWER)
+
+    async def same(message: bytes, context: object) -> bytes:
+        return answer
+
+    async def serve() -> None:
+        server = grpc.aio.server()
+        methods = {"Predict": grpc.unary_unary_rpc_method_handler(same)}
+        service = grpc.method_handlers_generic_handler("shelfwise.v1.Categorizer", methods)
+        server.add_generic_rpc_handlers((service,))
+        server.add_insecure_port(f"127.0.0.1:{port}")
+        await server.start()
+        await server.wait_for_termination()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
+
+
 SERVERS: dict[str, tuple[Callable[[Callable[[Path], Model], Path, int], None], Callable[[Path], Model]]] = {
     "fastapi": (run_fastapi, open_svc),
     "litserve": (run_litserve, open_svc),
     "litserve-shelfwise": (run_litserve, open_shelfwise),
+    "grpc-aio": (run_grpc, open_svc),
 }
 
 

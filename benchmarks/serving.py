@@ -4,7 +4,8 @@
 
 All models learn from instacart's rows marked `train`; the titles of those marked `test` are asked, each
 request another one. Peers serve TF-IDF + LinearSVC, as `peers.py` trains it, and LitServe our model, too (see
-`peer_servers.py`). All servers run all the time and take turns, a short stretch each, round after round, so
+`peer_servers.py`); `grpc.aio` answers with no model at all, which shows what calls cost by themselves. All
+servers run all the time and take turns, a short stretch each, round after round, so
 that other work on the machine slows all; medians of the rounds count, and their spread is told. Clients are
 one process of C on the same processors (see `load.py` for what it needs); each asks again once it was
 answered. A run of at least 5 rounds of 10 s is kept in `benchmarks/results/serving.json` and `.md` and in the
@@ -47,6 +48,7 @@ TITLES = {
     "fastapi": "FastAPI, TF-IDF + LinearSVC",
     "litserve": "LitServe, TF-IDF + LinearSVC",
     "litserve-shelfwise": "LitServe, the model of Shelfwise",
+    "grpc-aio": "grpc.aio by itself, no model",
 }
 KINDS = {"single": "one product", "list": "lists of 32", "grpc": "gRPC, one product"}
 BARS = (
@@ -117,10 +119,15 @@ def _open(
     stack: contextlib.ExitStack, name: str, places: dict[str, Path], options: str, titles: Sequence[str]
 ) -> list[Case]:
     """Start a server, and the cases that it is measured in."""
+    if name == "grpc-aio":
+        server = stack.enter_context(peer(name, Path("none"), load.over_grpc(titles[:1])))
+        return [Case(name, "grpc", server, load.over_grpc(titles))]
     lists = [titles[at : at + 32] for at in range(0, len(titles) - 31, 32)]
     if not name.startswith("shelfwise"):
         folder = places["shelfwise" if name.endswith("shelfwise") else "svc"]
-        server = stack.enter_context(peer(name, folder))
+        server = stack.enter_context(
+            peer(name, folder, load.over_http([{"titles": ["Red apples"]}], "/predict"))
+        )
         single = load.over_http([{"titles": [title]} for title in titles], "/predict")
         many = load.over_http([{"titles": list(part)} for part in lists], "/predict")
         return [Case(name, "single", server, single), Case(name, "list", server, many, LISTS, 32)]
@@ -136,8 +143,8 @@ def _open(
 
 
 @contextlib.contextmanager
-def peer(name: str, folder: Path) -> Iterator[Server]:
-    """Run a server of `peer_servers.py` with all the processes that it starts."""
+def peer(name: str, folder: Path, ask: Requests) -> Iterator[Server]:
+    """Run a server of `peer_servers.py` with all the processes that it starts, once it answers `ask`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -147,8 +154,8 @@ def peer(name: str, folder: Path) -> Iterator[Server]:
             [str(word) for word in command], stdout=told, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            _wait_for(child, port, name, told)
-            yield Server(child.pid, port, 0)
+            _wait_for(child, port, ask, told)
+            yield Server(child.pid, *((port, 0) if ask.door == "http" else (0, port)))
         finally:
             for end in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError):
@@ -157,9 +164,8 @@ def peer(name: str, folder: Path) -> Iterator[Server]:
                     child.wait(10)
 
 
-def _wait_for(child: subprocess.Popen[bytes], port: int, name: str, told: Any) -> None:
+def _wait_for(child: subprocess.Popen[bytes], port: int, ask: Requests, told: Any) -> None:
     """Until a server answers; BenchmarkError where it does not."""
-    ask = load.over_http([{"titles": ["Red apples"]}], "/predict")
     end = time.monotonic() + _START
     while child.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OSError):
@@ -168,7 +174,7 @@ def _wait_for(child: subprocess.Popen[bytes], port: int, name: str, told: Any) -
                 return
         time.sleep(1)
     told.seek(0)
-    raise BenchmarkError(f"{name} does not answer\n{told.read()[-2000:]}")
+    raise BenchmarkError(f"{child.args} does not answer\n{told.read()[-2000:]}")
 
 
 def rounds(cases: Sequence[Case], count: int, seconds: float) -> list[dict[str, Any]]:
@@ -232,8 +238,8 @@ def in_markdown(result: dict[str, Any]) -> str:
     notes = (
         f"{CLIENTS} clients ({LISTS} for lists) on the same processors, {result['seconds']:g} s a stretch, "
         f"medians of {result['rounds']} rounds in which all servers take turns. Shelfwise answers with "
-        "confidence and five candidates, LinearSVC with a category. Per processor second of the server: of "
-        "all its processes."
+        "confidence and five candidates, LinearSVC with a category, grpc.aio with as many bytes as an answer "
+        "has. Per processor second of the server: of all its processes."
     )
     parts = [record.table(head, rows), notes, "; ".join(bars) + "." if bars else ""]
     return "\n\n".join([*filter(None, parts), record.in_words(result["where"])])

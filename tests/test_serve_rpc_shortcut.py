@@ -108,6 +108,14 @@ def test_a_caller_that_goes_gives_back_its_place(server, channel):
     assert isinstance(ask(channel, "Predict", SENT[0][1]), bytes)
 
 
+def test_a_call_without_a_message_is_told_so(channel):
+    with pytest.raises(grpc.RpcError) as raised:
+        channel.stream_unary("/shelfwise.v1.Categorizer/Predict")(iter([]))
+
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert dict(raised.value.trailing_metadata()) == {"shelfwise-code": "message"}
+
+
 def test_time_that_is_over_is_counted_and_gives_back_its_place(server, channel):
     slow = pb.PredictBatchRequest(products=[BOOT] * 32, options=pb.Options(explain=True)).SerializeToString()
     code, *_ = ask(channel, "PredictBatch", slow, timeout=0.003)

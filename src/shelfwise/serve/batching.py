@@ -165,7 +165,7 @@ class Batcher:
 
     def _enough(self) -> bool:
         """Whether as many have come as there were the last time, or a whole batch."""
-        most = self._limits.batch
+        most = self.admission.batch
         return self._queued >= min(self._expected, most) or self.waiting >= most
 
     def _launch(self) -> None:
@@ -180,7 +180,7 @@ class Batcher:
             return
         self._running = jobs
         if not self._queued:
-            self.admission.emptied(time.monotonic())
+            self.admission.emptied(time.monotonic(), sum(job.cost for job in jobs))
         assert self._loop is not None
         try:
             self._pool.submit(self._go, self._loop, answerer, jobs)
@@ -226,7 +226,7 @@ class Batcher:
 
     def _next(self) -> tuple[Answerer | None, list[Job]]:
         """The next batch: requests to one answerer, in their order, those of others after it."""
-        now, most = time.monotonic(), self._limits.batch
+        now, most = time.monotonic(), self.admission.batch
         while self._queues:
             answerer, queue = self._queues.popitem(last=False)
             jobs: list[Job] = []

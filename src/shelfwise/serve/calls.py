@@ -28,6 +28,8 @@ _PAST = 0.0  # a deadline that makes the queue tell what it has
 _NOTHING, _CLOSED = cygrpc.CompletionType.queue_timeout, cygrpc.CompletionType.queue_shutdown
 _NEVER = 253_402_300_800.0  # the year 10000: a deadline after it is none
 _CANCELLED = 1
+YOUNG = 0.02
+"""Seconds, and at most twice as many, in which nobody looks whether a caller has gone."""
 NO_MESSAGE = "the call has no message"
 """What is told to a caller who sent none."""
 Take = Callable[["Call"], None]
@@ -46,23 +48,28 @@ class Call:
     """
 
     __slots__ = (
-        "_call", "_code", "_deadline", "_details", "_loop", "_tell", "_told", "ended", "gone", "is_gone",
-        "metadata", "method", "written",
+        "_call", "_code", "_deadline", "_details", "_loop", "_tell", "_told", "_watched", "ended", "gone",
+        "is_gone", "metadata", "method", "written",
     )  # fmt: skip
 
     def __init__(self, event: Any, loop: asyncio.AbstractEventLoop) -> None:  # noqa: ANN401 - of cygrpc
         details = event.call_details
-        self.method: str = details.method.decode("utf-8", "replace")
+        self.method: bytes = details.method
         self.metadata: Sequence[tuple[str, str | bytes]] = event.invocation_metadata
         self._deadline: float = details.deadline
         self._call, self._loop = event.call, loop
-        self._told = self.ended = self.is_gone = False
+        self._told = self._watched = self.ended = self.is_gone = False
         self._code: Any = None
         self._details = ""
         self._tell: Callable[[bytes | None], None] | None = None
         self.gone: Callable[[], None] | None = None
         self.written: Callable[[Any], bytes] | None = None
-        self._call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._closed)
+
+    def watch(self) -> None:
+        """From now on `gone` is told; calls that are ended at once save an event by doing without."""
+        if not (self._watched or self.ended):
+            self._watched = True
+            self._call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._closed)
 
     def receive(self, tell: Callable[[bytes | None], None]) -> None:
         """Have the next message told; None: there is none."""
@@ -148,8 +155,10 @@ class Call:
             return
         self.ended = True
         self.gone = None
-        status = cygrpc.SendStatusFromServerOperation(trailing, code, details, 0)
-        self._call.start_server_batch((*self._head(), *before, status), _sent)
+        last: tuple[Any, ...] = (cygrpc.SendStatusFromServerOperation(trailing, code, details, 0),)
+        if not self._watched:  # the core wants to have been asked
+            last = (*last, cygrpc.ReceiveCloseOnServerOperation(0))
+        self._call.start_server_batch((*self._head(), *before, *last), _sent)
 
     def _received(self, event: Any) -> None:  # noqa: ANN401
         tell, self._tell = self._tell, None
@@ -180,12 +189,16 @@ class Core:
     """
 
     def __init__(self, methods: Mapping[str, Take], settings: Sequence[tuple[str, int]]) -> None:
-        self._methods, self._loop = methods, asyncio.get_running_loop()
+        self._methods = {name.encode(): take for name, take in methods.items()}
+        self._loop = asyncio.get_running_loop()
         self._queue = cygrpc.CompletionQueue()
         self._server = cygrpc.Server(tuple((name.encode(), value) for name, value in settings), False)
         self._server.register_completion_queue(self._queue)
         self._empty = threading.Lock()  # released where the thread has to wait for the next event
         self._over: asyncio.Future[None] | None = None  # done when the last call has ended
+        self._new: list[Call] = []  # since the last look
+        self._young: list[Call] = []  # since the one before
+        self._looking: asyncio.TimerHandle | None = None
         self._thread = threading.Thread(target=self._wait, name="shelfwise-grpc", daemon=True)
 
     def listen(self, where: str, tls: tuple[bytes, bytes] | None = None) -> int:
@@ -221,6 +234,8 @@ class Core:
         except TimeoutError:
             self._server.cancel_all_calls()
             await over
+        if self._looking is not None:
+            self._looking.cancel()
         self._server.destroy()
         self._queue.shutdown()
 
@@ -269,8 +284,19 @@ class Core:
         take = self._methods.get(call.method)
         if take is None:
             call.end(grpc.StatusCode.UNIMPLEMENTED.value[0], "Method not found!")
-        else:
-            take(call)
+            return
+        take(call)
+        if not call.ended:
+            self._new.append(call)
+            if self._looking is None:
+                self._looking = self._loop.call_later(YOUNG, self._look)
+
+    def _look(self) -> None:
+        """Watch calls that have not been ended soon."""
+        for call in self._young:
+            call.watch()
+        self._young, self._new = self._new, []
+        self._looking = self._loop.call_later(YOUNG, self._look) if self._young else None
 
 
 def _tell(event: Any) -> None:  # noqa: ANN401
@@ -292,6 +318,7 @@ def in_task(handler: Any) -> Take:  # noqa: ANN401 - a handler of grpc
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         call.gone = task.cancel  # type: ignore[assignment]  # whether it could be is of no interest
+        call.watch()
 
     return take
 
@@ -311,7 +338,7 @@ async def _serve(handler: Any, call: Call) -> None:  # noqa: ANN401
     except Exception as error:
         code = call.code() or grpc.StatusCode.UNKNOWN
         if code is grpc.StatusCode.UNKNOWN:
-            _LOG.exception("%s failed", call.method)
+            _LOG.exception("%s failed", call.method.decode("utf-8", "replace"))
         call.end(code.value[0], call.details() or f"unexpected {type(error).__name__}")
 
 

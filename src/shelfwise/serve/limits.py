@@ -39,9 +39,9 @@ class Limits:
         Seconds that a request may have to wait, by what the model did lately; longer is refused at once.
     steady
         The same once requests have been waiting for a tenth of a second on end, which is no burst any more;
-        but never less than two full batches take. None is a tenth of `delay`.
+        but never less than two batches take that are as large as it pays. None is a twentieth of `delay`.
     batch
-        Products that go through the model together.
+        Products that go through the model together at most; fewer where more gain little.
     wait
         Seconds that a busy server lets a small batch wait for company. A lone request never waits.
     timeout

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shelfwise.serve.batching import Job
-from shelfwise.serve.calls import NO_MESSAGE, Call
+from shelfwise.serve.calls import NO_MESSAGE, YOUNG, Call
 from shelfwise.serve.messages import Prediction, PredictRequest
 from shelfwise.serve.refusal import RefusedError
 from shelfwise.serve.rpc import end, parse
@@ -54,13 +54,15 @@ class Turn:
 
     def _ask(self, message: bytes | None) -> None:
         """The message is there: ask the model."""
+        if message is None:
+            self._call.watch()  # if the caller has gone, or sent too much, the core is about to say so
+            asyncio.get_running_loop().call_later(YOUNG, self._ask_nothing)
+            return
         if self._call.is_gone:
             return
         try:
             self._service.enter()
             self._entered = True
-            if message is None:
-                raise RefusedError("malformed", "message", NO_MESSAGE)
             order = self._order = self._service.order(self._read(message), self._call.time_remaining())
             if order.pictures:
                 self._task = asyncio.get_running_loop().create_task(self._look(order))
@@ -70,6 +72,10 @@ class Turn:
             self._refuse(error)
         except Exception as error:
             self._break(error)
+
+    def _ask_nothing(self) -> None:
+        if not self._call.is_gone:
+            self._refuse(RefusedError("malformed", "message", NO_MESSAGE))
 
     async def _look(self, order: Order) -> None:
         try:

@@ -285,7 +285,7 @@ class Tracing:
     def _begin_call(self, call: Any) -> Trace | None:  # noqa: ANN401
         """Begin the span of a call. Each call has a task, so its trace need not be taken back."""
         texts = {name: value for name, value in call.metadata if isinstance(value, str)}
-        service, _, method = call.method.lstrip("/").partition("/")
+        service, _, method = call.method.decode().lstrip("/").partition("/")
         about = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
         trace = self.begin(f"{service}/{method}", texts, about)
         if trace is not None and "x-request-id" in texts:
@@ -320,4 +320,4 @@ def _end_call(trace: Trace | None, call: Any) -> None:  # noqa: ANN401
     if trace is None:
         return
     code = _CANCELLED if call.cancelled() else int(getattr(call.code(), "value", (call.code(),))[0] or 0)
-    trace.end(call.method.lstrip("/"), {"rpc.grpc.status_code": code}, code in _BROKEN_CALLS)
+    trace.end(call.method.decode().lstrip("/"), {"rpc.grpc.status_code": code}, code in _BROKEN_CALLS)
