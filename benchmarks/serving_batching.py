@@ -64,12 +64,9 @@ def main() -> None:
     titles = load.titles_to_ask(products)
     with tempfile.TemporaryDirectory() as folder:
         box = Path(folder)
-        small = _part(products, box / "part.parquet")
         runs = []
         for precision in asked.precisions.split(","):
-            spec = f"onnx:{box / precision}"
-            export_encoder("text", f"hf:{sentence_folder()}", box / precision, titles[::100], precision)
-            model = load.trained(small, box / f"model-{precision}", "--text-encoder", spec)
+            model = with_encoder(products, titles, box, precision)
             runs.append(
                 {"precision": precision}
                 | served_both_ways(model, titles, asked)
@@ -90,6 +87,14 @@ def _part(products: Path, file: Path) -> Path:
     frame = pl.read_parquet(products)
     frame.filter(pl.col("split") == "train").sample(LEARNED, seed=0).write_parquet(file)
     return file
+
+
+def with_encoder(products: Path, titles: Sequence[str], box: Path, precision: str) -> Path:
+    """Export the encoder into a folder, and train a model with it there; the folder of the model."""
+    spec = f"onnx:{box / precision}"
+    export_encoder("text", f"hf:{sentence_folder()}", box / precision, titles[::100], precision)
+    small = _part(products, box / "part.parquet")
+    return load.trained(small, box / f"model-{precision}", "--text-encoder", spec)
 
 
 def served_both_ways(model: Path, titles: Sequence[str], asked: argparse.Namespace) -> dict[str, Any]:

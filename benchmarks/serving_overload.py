@@ -2,11 +2,14 @@
 
     python benchmarks/serving_overload.py [--seconds 60] [--times 5] [--model FOLDER]
 
-First the peak: 32 clients, each of which asks again once it was answered. Then, at a fixed rate whatever
-comes back, 80 % of that for 20 s, `--times` as much for `--seconds`, and 20 % for 15 s. Times count from when
-a request was due. The clients run on the same processors as the server. Needs a C compiler and nghttp2 (see
-`load.py`). The result goes to `benchmarks/results/serving_overload.json` and `.md` where the overload lasted
-60 s; a shorter run only prints.
+A model of words answers a single product in little more time than it takes to refuse one. `encoder-http` and
+`encoder-grpc` ask one with a sentence encoder (see `serving_batching.py`): there the model is the work.
+
+First the peak: 32 clients (8 for lists), each of which asks again once it was answered. Then, at a fixed rate
+whatever comes back, 80 % of that for 20 s, `--times` as much for `--seconds`, and 20 % for 15 s. Times count
+from when a request was due. The clients run on the same processors as the server. Needs a C compiler and
+nghttp2 (see `load.py`). The result goes to `benchmarks/results/serving_overload.json` and `.md` where the
+overload lasted 60 s; a shorter run only prints.
 """
 
 from __future__ import annotations
@@ -27,7 +30,16 @@ from load import Traffic, Watch, milliseconds
 USUAL, CALM = 0.8, 0.2
 USUAL_SECONDS, CALM_SECONDS = 20.0, 15.0
 FULL = 60.0
-LIST = 32
+LIST, CLIENTS, LISTS = 32, 32, 8
+"""Products of a list; clients that ask for the peak, and those that ask for lists."""
+ENCODER = "encoder-"
+WAYS = {
+    "http": "HTTP, single products",
+    "lists": "HTTP, lists of 32",
+    "grpc": "gRPC, single products",
+    "encoder-http": "encoder, HTTP",
+    "encoder-grpc": "encoder, gRPC",
+}
 CANCELLED = 1
 """What gRPC's own core says where it refuses a call before the server has seen it."""
 BARS = {
@@ -49,7 +61,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=FULL, help="of overload")
     parser.add_argument("--times", type=float, default=5.0, help="the peak")
     parser.add_argument("--model", type=Path, help="folder of a model; one is trained on instacart otherwise")
-    parser.add_argument("--doors", default="http,lists,grpc", help="lists: of 32 products, over HTTP")
+    parser.add_argument("--doors", default=",".join(WAYS), help="lists: of 32 products, over HTTP")
     parser.add_argument("--connections", type=int, default=1000, help="of HTTP, at most; gRPC has 32")
     parser.add_argument("--serve", default="", help="more options of `shelfwise serve`")
     asked = parser.parse_args()
@@ -57,8 +69,9 @@ def main() -> None:
     products = record.DATA / "instacart" / "products.parquet"
     titles = load.titles_to_ask(products)
     with tempfile.TemporaryDirectory() as folder:
-        model = asked.model or load.trained(products, Path(folder) / "model")
-        runs = [overload(door, model, titles, asked) for door in asked.doors.split(",")]
+        ways = asked.doors.split(",")
+        models = _models(products, titles, Path(folder), ways, asked.model)
+        runs = [overload(way, models[way.startswith(ENCODER)], titles, asked) for way in ways]
     result = {"runs": runs, "where": record.circumstances("uvicorn", "grpcio")}
     text = in_markdown(result)
     print(text)
@@ -66,16 +79,33 @@ def main() -> None:
         record.store("serving_overload", result, text)
 
 
+def _models(
+    products: Path, titles: list[str], box: Path, ways: list[str], given: Path | None
+) -> dict[bool, Path]:
+    """The models that are asked, by whether they have an encoder."""
+    models = {}
+    if not all(way.startswith(ENCODER) for way in ways):
+        models[False] = given or load.trained(products, box / "model")
+    if any(way.startswith(ENCODER) for way in ways):
+        from serving_batching import with_encoder
+
+        models[True] = with_encoder(products, titles, box, "float32")
+    return models
+
+
 def overload(way: str, model: Path, titles: list[str], asked: argparse.Namespace) -> dict[str, Any]:
     """One way of asking a fresh server through all stretches."""
-    door = "http" if way == "lists" else way
+    door = "grpc" if way.endswith("grpc") else "http"
     requests = asking(way, titles)
+    clients = LISTS if way == "lists" else CLIENTS
     short = min(1.0, asked.seconds / FULL)
     usual, calm = max(5.0, USUAL_SECONDS * short), max(5.0, CALM_SECONDS * short)
     with load.served(model, *asked.serve.split()) as server:
-        load.send(server.port(door), requests, "closed:3")
+        load.send(server.port(door), requests, "closed:3", clients)
         peak_seconds = max(4.0, 10 * short)
-        peak = load.send(server.port(door), requests, f"closed:{peak_seconds:g}").rate(0, peak_seconds)
+        peak = load.send(server.port(door), requests, f"closed:{peak_seconds:g}", clients).rate(
+            0, peak_seconds
+        )
         schedule = [(USUAL * peak, usual), (asked.times * peak, asked.seconds), (CALM * peak, calm)]
         before, used = server.metrics(), server.cpu_seconds()
         with Watch(server) as watch:
@@ -95,9 +125,9 @@ def overload(way: str, model: Path, titles: list[str], asked: argparse.Namespace
 
 def asking(way: str, titles: list[str]) -> Any:
     """The requests of one way of asking."""
-    if way == "grpc":
+    if way.endswith("grpc"):
         return load.over_grpc(titles)
-    if way == "http":
+    if way.endswith("http"):
         return load.over_http([{"products": {"title": title}} for title in titles])
     lists = [titles[start : start + LIST] for start in range(0, len(titles) - LIST + 1, LIST)]
     return load.over_http([{"products": [{"title": title} for title in some]} for some in lists])
@@ -191,10 +221,9 @@ def _refusal_buckets(door: str, page: str) -> dict[float, float]:
 
 def in_markdown(result: dict[str, Any]) -> str:
     """Tables of the figures and of the bars, and where they were measured."""
-    ways = {"http": "HTTP, single products", "lists": "HTTP, lists of 32", "grpc": "gRPC, single products"}
     runs = result["runs"]
     lines: list[list[str]] = [[name] for name in (
-        "answers a second, 32 clients", "accepted at 80 %: p50 / p99", "accepted in overload: p50 / p99",
+        "answers a second, closed loop", "accepted at 80 %: p50 / p99", "accepted in overload: p50 / p99",
         "refused in overload: p50 / p99", "the same by the server's own clock, below",
         "memory before / at most", "processor time of server / clients",
     )]  # fmt: skip
@@ -214,9 +243,9 @@ def in_markdown(result: dict[str, Any]) -> str:
         for name, bar in BARS.items()
     ]
     times, seconds = runs[0]["times"], runs[0]["seconds"]["overload"]
-    head = [f"{times:g} times the peak for {seconds:g} s", *(ways[run["way"]] for run in runs)]
+    head = [f"{times:g} times the peak for {seconds:g} s", *(WAYS[run["way"]] for run in runs)]
     outcomes = "; ".join(
-        f"{ways[run['way']]}: "
+        f"{WAYS[run['way']]}: "
         + ", ".join(f"{name}: {count:,}" for name, count in run["overload"]["outcomes"].items())
         for run in runs
     )
