@@ -69,12 +69,12 @@ class Call:
         """From now on `gone` is told; calls that are ended at once save an event by doing without."""
         if not (self._watched or self.ended):
             self._watched = True
-            self._call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._closed)
+            self._begin((cygrpc.ReceiveCloseOnServerOperation(0),), self._closed)
 
     def receive(self, tell: Callable[[bytes | None], None]) -> None:
         """Have the next message told; None: there is none."""
         self._tell = tell
-        self._call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), self._received)
+        self._begin((cygrpc.ReceiveMessageOperation(0),), self._received)
 
     def answer(self, message: bytes) -> None:
         """End the call with a message."""
@@ -102,9 +102,7 @@ class Call:
             raise AbortedError
         future: asyncio.Future[bool] = self._loop.create_future()
         operations = (*self._head(), cygrpc.SendMessageOperation(self.bytes_of(message), 0))
-        self._call.start_server_batch(
-            operations, lambda event: None if future.done() else future.set_result(event.success)
-        )
+        self._begin(operations, lambda event: None if future.done() else future.set_result(event.success))
         if not await future:
             raise AbortedError
 
@@ -144,6 +142,12 @@ class Call:
 
     # -- events ----------------------------------------------------------------------------------------------
 
+    def _begin(self, operations: tuple[Any, ...], tell: Callable[[Any], None]) -> None:
+        """Have the core do something; `tell` gets the event of its end."""
+        error = self._call.start_server_batch(operations, tell)
+        if error:
+            raise RuntimeError(f"the core of gRPC did not take operations of a call: error {error}")
+
     def _head(self) -> tuple[Any, ...]:
         if self._told:
             return ()
@@ -158,7 +162,7 @@ class Call:
         last: tuple[Any, ...] = (cygrpc.SendStatusFromServerOperation(trailing, code, details, 0),)
         if not self._watched:  # the core wants to have been asked
             last = (*last, cygrpc.ReceiveCloseOnServerOperation(0))
-        self._call.start_server_batch((*self._head(), *before, *last), _sent)
+        self._begin((*self._head(), *before, *last), _sent)
 
     def _received(self, event: Any) -> None:  # noqa: ANN401
         tell, self._tell = self._tell, None
@@ -228,7 +232,7 @@ class Core:
         if self._over is not None or not self._thread.is_alive():
             return
         over = self._over = self._loop.create_future()
-        self._server.shutdown(self._queue, lambda _: over.set_result(None))
+        self._server.shutdown(self._queue, lambda _: None if over.done() else over.set_result(None))
         try:
             await asyncio.wait_for(asyncio.shield(over), max(seconds, 0))
         except TimeoutError:

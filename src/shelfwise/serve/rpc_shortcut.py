@@ -98,11 +98,10 @@ class Turn:
         if isinstance(result, list):
             assert self._order is not None
             try:
-                message = write_answer(self._service.answer(self._order, result))
+                self._call.answer(write_answer(self._service.answer(self._order, result)))
             except Exception as error:
                 self._break(error)
             else:
-                self._call.answer(message)
                 self._end("OK")
         elif isinstance(result, RefusedError):
             self._refuse(result)
