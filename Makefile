@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint
 JOBS ?= 0
 SHOP := demo-shop
 # All but timm, which brings a torchvision that has to be of torch's very build.
-EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search map review serve tracing client collect images cloud ray spark
+EXTRAS := report onnx transformers sentence export finetune balance mlflow tensorboard wandb search map review serve tracing client collect images cloud ray spark faiss
 TORCH := 2.13.0
 # What the gRPC interfaces have to stay compatible with: the last release, before the first one the last commit.
 RELEASED ?= $(or $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null),HEAD)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
 from shelfwise.errors import ModelError
+from shelfwise.features.dense_rows import DenseRows
 from shelfwise.learners import cosine
 from shelfwise.learners.cosine import CosineNeighbours
+from shelfwise.workspace import OWN, Workspace
 
 
 def vectors(rows: int = 500, classes: int = 6, seed: int = 0, noise: float = 0.5):
@@ -75,6 +79,98 @@ def test_batch_threads_and_keeping_do_not_touch_the_bits():
     kept = {name: array.copy() for name, array in one.tensors().items()}
     assert kept["rows"].dtype == np.float16
     assert CosineNeighbours().restore(kept, 6).scores(asked).tobytes() == whole.tobytes()
+
+
+# -- many rows -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHELFWISE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("cache")
+def test_from_a_number_of_rows_on_there_is_an_index_with_exact_cosines():
+    pytest.importorskip("faiss")
+    X, y = vectors(2000, classes=30, noise=0.3)
+    asked, _ = vectors(150, classes=30, seed=1, noise=0.3)
+    exact = CosineNeighbours(exact_below=2001).fit(X, y, 30)
+    indexed = CosineNeighbours(exact_below=2000).fit(X, y, 30)
+
+    assert exact.cells_ is None
+    assert indexed.cells_ is not None
+    assert (exact.notes_, indexed.notes_) == ([], [])
+    right, cosines = exact.nearest(asked, 10)
+    found, similar = indexed.nearest(asked, 10)
+    same = found == right
+    assert same.mean() > 0.97
+    assert similar[same].tobytes() == cosines[same].tobytes()  # to the bit
+    assert (np.diff(similar, axis=1) <= 0).all()
+    assert (exact.count_, exact.width_) == (indexed.count_, indexed.width_)
+
+
+@pytest.mark.usefixtures("cache")
+def test_with_an_index_neither_batch_nor_threads_nor_room_nor_keeping_touch_the_bits(tmp_path):
+    pytest.importorskip("faiss")
+    X, y = vectors(1500)
+    asked, _ = vectors(70, seed=2)
+    one = CosineNeighbours(exact_below=1000).fit(X, y, 6)
+    tight = DenseRows(X, None, Workspace(OWN, tmp_path))
+    two = CosineNeighbours(exact_below=1000, threads=2).fit(tight, y, 6)
+    whole = one.scores(asked)
+    kept = {name: array.copy() for name, array in one.tensors().items()}
+
+    assert {name: array.tobytes() for name, array in two.tensors().items()} == {
+        name: array.tobytes() for name, array in kept.items()
+    }
+    assert two.scores(asked).tobytes() == whole.tobytes()
+    assert np.concatenate([one.scores(asked[:1]), one.scores(asked[1:])]).tobytes() == whole.tobytes()
+    assert CosineNeighbours(exact_below=1000).restore(kept, 6).scores(asked).tobytes() == whole.tobytes()
+    with pytest.raises(ModelError, match="cells"):
+        CosineNeighbours().restore(kept | {"cells.cell": kept["cells.cell"][1:]}, 6)
+
+
+@pytest.mark.usefixtures("cache")
+def test_more_neighbours_than_the_likest_cells_hold():
+    pytest.importorskip("faiss")
+    X, y = vectors(900)
+    found, similar = CosineNeighbours(exact_below=900).fit(X, y, 6).nearest(X[:5], 900)
+    right, cosines = CosineNeighbours().fit(X, y, 6).nearest(X[:5], 900)
+
+    assert found.tolist() == right.tolist()
+    assert similar.tobytes() == cosines.tobytes()
+
+
+@pytest.mark.usefixtures("cache")
+def test_without_faiss_all_rows_are_compared_and_it_is_said(monkeypatch):
+    X, y = vectors(600)
+    asked, _ = vectors(20, seed=2)
+    exact = CosineNeighbours().fit(X, y, 6)
+    kept = CosineNeighbours(exact_below=600).fit(X, y, 6).tensors() if find_spec("faiss") else None
+    monkeypatch.setattr(cosine, "installed", lambda: False)
+    without = CosineNeighbours(exact_below=600).fit(X, y, 6)
+
+    assert without.cells_ is None
+    assert without.scores(asked).tobytes() == exact.scores(asked).tobytes()
+    (note,) = without.notes_
+    assert "600 vectors" in note
+    assert 'pip install "shelfwise[faiss]"' in note
+    assert CosineNeighbours(exact_below=601).fit(X, y, 6).notes_ == []
+    if kept is not None:  # a model that has an index, where it cannot be used
+        told = CosineNeighbours(exact_below=600).restore(kept, 6)
+        assert told.scores(asked).tobytes() == exact.scores(asked).tobytes()
+        assert len(told.notes_) == 1
+
+
+@pytest.mark.parametrize("values", [1, 10**9])
+def test_rows_in_half_precision_answer_with_the_same_bits(monkeypatch, values):
+    X, y = vectors()
+    learner = CosineNeighbours().fit(X, y, 6)
+    monkeypatch.setattr(cosine, "_SINGLE", values)
+    again = CosineNeighbours().restore(learner.tensors(), 6)
+
+    assert again.rows_.dtype == (np.float16 if values == 1 else np.float32)
+    assert again.scores(X).tobytes() == learner.scores(X).tobytes()
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pytest
 
-from shelfwise import intake, training
+from shelfwise import intake, lesson, training
 from shelfwise.catalogue.read import open_source
 from shelfwise.categorizer import Categorizer, load
 from shelfwise.decide.fusion import Fusion
 from shelfwise.decide.pool import Pool
 from shelfwise.errors import LabelError, WorkspaceError
 from shelfwise.evaluate.judge import judge
+from shelfwise.features import vectors
 from shelfwise.predictions import PredictOptions
-from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, Recipe, TableRecipe
+from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, EncoderRecipe, Recipe, TableRecipe
 from shelfwise.training import Work, train
 from shelfwise.workspace import OWN, Workspace
 
@@ -275,6 +277,44 @@ def test_a_model_is_the_same_to_the_bit_however_little_memory_there_is(tmp_path,
 
     assert space.filed > 500_000
     assert bytes_of(tmp_path / "bound") == bytes_of(tmp_path / "free")
+
+
+class Letters:
+    """A text encoder that counts letters."""
+
+    name, width, fingerprint = "letters", 12, "1" * 64
+
+    def encode(self, texts):
+        kinds = "acdeghinorst0123456789"
+        return np.array([[text.count(kinds[k]) for k in range(12)] for text in texts], np.float32)
+
+
+@pytest.mark.parametrize("learner", ["softmax", "both"])
+def test_vectors_are_learned_to_the_same_bits_however_little_memory_there_is(tmp_path, monkeypatch, learner):
+    monkeypatch.setattr(training, "check_room", lambda *asked: None)
+    monkeypatch.setattr(intake, "_READ_ROWS", 150)
+    monkeypatch.setattr(lesson, "_NUMBERS", 12 * 40)
+    monkeypatch.setattr(vectors, "open_text_encoder", lambda spec, options: Letters())
+    monkeypatch.setenv("SHELFWISE_CACHE", str(tmp_path / "cache"))
+    catalogue = numbered(12, 30)
+    encoder = EncoderRecipe(encoder="plain:letters", learner=learner, units=16, members=1, exact_below=200)
+    recipe = Recipe(catalogue=CatalogueRecipe(label="category"), encoder=encoder)
+    space = Workspace(OWN, tmp_path)
+    said = []
+    model = Categorizer(recipe).fit(catalogue, notify=said.append)
+    model.save(tmp_path / "free")
+    Categorizer(recipe).fit(catalogue, space=space).save(tmp_path / "bound")
+
+    assert space.filed > 360 * 12 * 4
+    assert bytes_of(tmp_path / "bound") == bytes_of(tmp_path / "free")
+    assert any(told.startswith("320 of 360 products done, encode texts: ") for told in said)
+    again = load(tmp_path / "free")
+    assert again.predict_proba(catalogue).tobytes() == model.predict_proba(catalogue).tobytes()
+    if learner == "both":
+        told = model.training_.notes
+        assert any("FAISS" in note for note in told) != bool(find_spec("faiss"))
+        near = again.views_.dense["encoder"].learner_.parts_["neighbours"]
+        assert (near.cells_ is not None) == bool(find_spec("faiss"))
 
 
 def test_memory_that_is_too_little_is_refused_before_the_work_with_what_is_needed():

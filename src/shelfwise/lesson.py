@@ -7,7 +7,7 @@ and near-duplicates are found, so that training only has to learn.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -42,6 +42,8 @@ from shelfwise.workspace import Workspace
 
 _FINGERPRINT_ROWS = 100_000
 _SAMPLE = 200
+_NUMBERS = 1 << 22  # of the vectors of products that are encoded at a time
+_Listener = Callable[[str], None] | None
 
 
 @dataclass(frozen=True)
@@ -172,10 +174,10 @@ class Teacher:
         encoded = pieces
         if encoders.marks or PICTURE in next(iter(pieces)).columns:
             encoded = Pieces(self.space)
-            for piece in pieces:
+            for piece, notify in self._parts(pieces, encoders):
                 if compare is not None:
                     found.append(hash_pictures(compare.find(piece), recipe.threads))
-                ready = encoders.attach(piece, self.notify)
+                ready = encoders.attach(piece, notify)
                 for name in encoders.marks:
                     known[name] += ready.height - ready[PREFIX + name].null_count()
                 # vectors are what is learned from; bytes are what fills the memory
@@ -192,6 +194,18 @@ class Teacher:
             )
         return encoded, dense, encoders, PictureHashes.joined(found) if found else None
 
+    def _parts(self, pieces: Pieces, encoders: ProductEncoders) -> Iterator[tuple[pl.DataFrame, _Listener]]:
+        """The products, as many at a time as have not too many numbers, and who is told how far it is.
+
+        That depends on the encoders alone, and not on the memory: what a text's vector is must not.
+        """
+        size = max(_NUMBERS // max([sum(mark.widths) for mark in encoders.marks.values()] or [1]), 1)
+        for piece, first in zip(pieces, pieces.starts, strict=False):
+            for start in range(0, max(piece.height, 1), size):
+                part, done = piece[start : start + size], first + start
+                told = "" if part.height == len(pieces) else f"{done:,} of {len(pieces):,} products done, "
+                yield part, _beginning(self.notify, told)
+
     def _taxonomy(self, label: pl.Series, path: pl.Series, roles: Roles) -> Taxonomy:
         """The tree of the rows to learn from; LabelError where there is nothing to tell apart."""
         report, kinds = self.report, label.n_unique()
@@ -205,6 +219,11 @@ class Teacher:
             f"{report.left_out:,} left out for testing). At least two categories are needed to learn; "
             "name another column with --label."
         )
+
+
+def _beginning(notify: _Listener, words: str) -> _Listener:
+    """Who is told the same, with words before it."""
+    return None if notify is None else lambda said: notify(words + said)
 
 
 def _tell_something(products: pl.DataFrame, fields: Sequence[str], dense: Sequence[str]) -> NDArray[np.bool_]:

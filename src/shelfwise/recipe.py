@@ -132,6 +132,14 @@ class LearnerRecipe:
         int,
         _about("Width of a projection learned by metric learning before the learner; 0: none.", ge=0),
     ] = 0
+    exact_below: Annotated[
+        int,
+        _about(
+            "Neighbours are found by comparing with all products below so many, and by an index (extra "
+            "`faiss`) from there on.",
+            ge=1,
+        ),
+    ] = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)

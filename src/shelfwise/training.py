@@ -115,6 +115,7 @@ def train(
     report.timings |= views.timings_
     if "features" in report.timings:  # hashed once for all folds
         report.timings["features"] = round(report.timings["features"] + school.hashing, 3)
+    report.notes += views.notes_
     kept = lesson.pieces.take(views.neighbour_rows_, ["product_id", "title"])
     _account(report, lesson, decision, recipe)
     return Trained(lesson, views, decision, kept, report, sizes.astype(np.int64))

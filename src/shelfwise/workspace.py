@@ -143,11 +143,19 @@ class WorkFile:
     def read(self, place: Place) -> NDArray[np.uint8]:
         """What was put there, uint8, in memory of its own."""
         content = np.empty(place.size, np.uint8)
-        with self._lock:
-            self._file.seek(place.start)
-            if self._file.readinto(content.data) != place.size:  # type: ignore[attr-defined]
-                raise WorkspaceError(f"a work file in {self._space.folder} was cut short while it was in use")
+        self.read_into(place.start, content.data)
         return content
+
+    def read_into(self, start: int, content: memoryview) -> None:
+        """Fill `content`, bytes, with what stands from `start` on."""
+        if hasattr(os, "preadv"):
+            got = os.preadv(self._file.fileno(), [content], start)
+        else:
+            with self._lock:
+                self._file.seek(start)
+                got = self._file.readinto(content)  # type: ignore[attr-defined]
+        if got != len(content):
+            raise WorkspaceError(f"a work file in {self._space.folder} was cut short while it was in use")
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

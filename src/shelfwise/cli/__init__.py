@@ -188,7 +188,7 @@ def evaluate(
     tracker = open_trackers(track, lambda note: click.echo(note, err=True))
     categorizer = shelfwise.load(resolve_model(model))
     categorizer.recipe = options.with_encoders(categorizer.recipe, images, text_encoder, image_encoder)
-    predicting.mind_pictures(categorizer)
+    predicting.mind_vectors(categorizer)
     outcome = shelfwise.judge(categorizer, catalogue, split=split, promise=promise)
     scores = shelfwise.score(outcome, seed=seed or 0)
     title = f"{model} on {catalogue}"

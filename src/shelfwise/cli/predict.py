@@ -95,7 +95,7 @@ def predict(
     source = shelfwise.open_source(catalogue)
     recipe = options.with_encoders(bulk.model.recipe, images, text_encoder, image_encoder)
     bulk.model.recipe = replace(recipe, threads=chosen.threads)
-    mind_pictures(bulk.model)
+    mind_vectors(bulk.model)
     with terminal.counting_rows(source.rows) as notify:
         report = bulk.predict(source, output, chosen, notify)
     if as_json:
@@ -106,8 +106,13 @@ def predict(
         show_bulk(terminal.stdout(), output, report)
 
 
-def mind_pictures(model: Categorizer) -> None:
-    """Tell where pictures are looked for, if the model listens to them and no folder was given."""
+def mind_vectors(model: Categorizer) -> None:
+    """Tell where pictures are looked for, if the model listens to them and no folder was given.
+
+    And what else there is to know about its vectors, such as an index that cannot be used here.
+    """
+    for note in model.views_.notes_:
+        click.echo(note, err=True)
     if {"pictures", "pixels"} & set(model.views_.dense) and not model.recipe.pictures.folder:
         told = "This model looks at pictures, too. Without --images they are taken from the catalogue itself"
         click.echo(f"{told}, or from beside it.", err=True)

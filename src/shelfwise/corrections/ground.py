@@ -10,6 +10,7 @@ catalogue and however long its texts, which a threshold on the similarity itself
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -140,7 +141,7 @@ def dense_border(
     return border_of(near, cosine, (into[learned.y_[near]] != codes[:, None]) & (cosine < MOST))
 
 
-def index_of(directions: NDArray[np.float32], codes: NDArray[np.int32]) -> CosineNeighbours:
+def index_of(directions: NDArray[np.floating[Any]], codes: NDArray[np.int32]) -> CosineNeighbours:
     """Neighbours among directions float32 [rows, width], which are compared as they are."""
     state = {
         "rows": directions,

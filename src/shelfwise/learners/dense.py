@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.errors import ModelError
+from shelfwise.features.dense_rows import DenseRows, as_dense
 from shelfwise.learners.balance import adjust_logits, class_weights, resample
 from shelfwise.learners.cosine import CosineNeighbours
 from shelfwise.learners.head import NetworkLearner, NetworkOptions, SoftmaxLearner
-from shelfwise.learners.heldout import ENOUGH, log_loss
+from shelfwise.learners.heldout import ENOUGH, log_loss, own_of
 from shelfwise.learners.metric import MetricOptions, MetricProjection
 from shelfwise.recipe import LearnerRecipe
 
@@ -22,6 +23,7 @@ Codes = NDArray[np.int32]
 _KEPT_VALUES = 20_000_000
 """Neighbours are kept by default up to that many values (40 MB)."""
 _FEW_UNITS = 96
+_ASKED = 1024
 _SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7)
 _USUAL_SHARE = 0.35
 
@@ -44,16 +46,18 @@ class DenseLearner:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Floats, y: Codes, classes: int) -> DenseLearner:
+    def fit(self, X: Floats | DenseRows, y: Codes, classes: int) -> DenseLearner:
         """Learn from rows of codes y [rows] < `classes`; a class may have no row."""
+        X = as_dense(X)
         self.classes_ = classes
         self.sizes_ = np.bincount(y, minlength=classes).astype(np.int64)
         if self.recipe.balance in ("over", "under"):
             rows = resample(y, self.recipe.balance, seed=self.seed)
-            X, y = X[rows], y[rows]
+            X, y = X.only(rows), y[rows]
         self.projection_ = self._projection()
         if self.projection_ is not None:
-            X = self.projection_.fit(X, y, classes).transform(X)
+            self.projection_.fit(X, y, classes)
+            X = X.changed(self.projection_.transform, self.recipe.metric)
         weights = class_weights(y, classes) if self.recipe.balance == "weights" else None
         self.parts_ = {
             name: part.fit(X, y, classes)
@@ -108,6 +112,12 @@ class DenseLearner:
         return self
 
     @property
+    def notes_(self) -> list[str]:
+        """What to know about what was learned."""
+        part = self.parts_.get("neighbours")
+        return part.notes_ if isinstance(part, CosineNeighbours) else []
+
+    @property
     def width_(self) -> int:
         """Values of the vectors that are learned from."""
         return _width(self.projection_ or next(iter(self.parts_.values())))
@@ -134,22 +144,26 @@ class DenseLearner:
         width = self.recipe.metric
         return MetricProjection(MetricOptions(width=width), seed=self.seed) if width else None
 
-    def _choose_share(self, X: Floats, y: Codes) -> float:
+    def _choose_share(self, X: DenseRows, y: Codes) -> float:
         """The neighbours' share of least log loss on rows that the first network has not seen."""
         network = self.parts_["network"]
         assert isinstance(network, NetworkLearner)
         out = network.unseen(X, y)
         if out.sum() < ENOUGH:
             return _USUAL_SHARE
-        neighbours = CosineNeighbours(seed=self.seed, threads=self.threads)
-        near = neighbours.fit(X[~out], y[~out], self.classes_).scores(X[out])
-        sure = network.first().scores(X[out])
-        losses = [log_loss((1 - share) * sure + share * near, y[out]) for share in _SHARES]
+        neighbours = self._neighbours()
+        neighbours.fit(X.only(~out), y[~out], self.classes_)
+        first, right = network.first(), y[out]
+        near, sure = np.empty(len(right), np.float32), np.empty(len(right), np.float32)
+        for rows, part in X.only(out).blocks(_ASKED):
+            near[rows] = own_of(neighbours.scores(part), right[rows])
+            sure[rows] = own_of(first.scores(part), right[rows])
+        losses = [log_loss((1 - share) * sure + share * near) for share in _SHARES]
         return _SHARES[int(np.argmin(losses))]
 
-    def _wanted(self, X: Floats) -> Sequence[str]:
+    def _wanted(self, X: DenseRows) -> Sequence[str]:
         if self.recipe.learner == "auto":
-            return ("network", "neighbours") if X.size <= _KEPT_VALUES else ("network",)
+            return ("network", "neighbours") if len(X) * X.width <= _KEPT_VALUES else ("network",)
         return ("network", "neighbours") if self.recipe.learner == "both" else (self.recipe.learner,)
 
     def _parts(self, wanted: Sequence[str], weights: Floats | None, rows: int) -> dict[str, _Part]:
@@ -162,8 +176,12 @@ class DenseLearner:
             options = NetworkOptions(hidden=units, members=recipe.members or _members(rows))
             parts["network"] = NetworkLearner(options, class_weights=weights, seed=seed, threads=threads)
         if "neighbours" in wanted:
-            parts["neighbours"] = CosineNeighbours(seed=seed, threads=threads)
+            parts["neighbours"] = self._neighbours()
         return parts
+
+    def _neighbours(self) -> CosineNeighbours:
+        below = self.recipe.exact_below
+        return CosineNeighbours(seed=self.seed, threads=self.threads, exact_below=below)
 
 
 def _members(rows: int) -> int:

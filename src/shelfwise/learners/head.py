@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.features.dense_rows import DenseRows, as_dense
 from shelfwise.learners.descent import adamw_kernel, dot, minimise
 from shelfwise.learners.heldout import ENOUGH, held_out, softmax, temperature
 from shelfwise.learners.matrix import Workers, one_blas_thread
@@ -82,11 +83,12 @@ class SoftmaxLearner:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Floats, y: Codes, classes: int) -> SoftmaxLearner:
+    def fit(self, X: Floats | DenseRows, y: Codes, classes: int) -> SoftmaxLearner:
         """Learn from rows float32 [rows, width] of codes y [rows] < `classes`; a class may have no row."""
+        X = as_dense(X)
         self.standardiser_ = Standardiser(root=self.options.root).fit(X)
-        Z = self.standardiser_.transform(X)
-        start = np.zeros((Z.shape[1] + 1, classes), np.float32)
+        Z = X.changed(self.standardiser_.transform)
+        start = np.zeros((Z.width + 1, classes), np.float32)
         with Workers(self.threads) as workers, one_blas_thread():
             self.prior_, self.temperature_ = self._choose(workers, X, Z, y, start)
             solved = self._solve(workers, Z, y, self.prior_, start)
@@ -120,7 +122,7 @@ class SoftmaxLearner:
         return self
 
     def _choose(
-        self, workers: Workers, X: Floats, Z: Floats, y: Codes, start: Floats
+        self, workers: Workers, X: DenseRows, Z: DenseRows, y: Codes, start: Floats
     ) -> tuple[float, np.float32]:
         """The strength, and the temperature, with the least held-out loss."""
         priors = sorted(self.options.priors, reverse=True)
@@ -130,17 +132,19 @@ class SoftmaxLearner:
             return priors[len(priors) // 2], np.float32(1)
         shuffled = np.random.default_rng(self.seed).permutation(len(y))
         known, asked = shuffled[~out[shuffled]][:most], shuffled[out[shuffled]][:most]
+        learned, told = DenseRows(Z.take(known)), DenseRows(Z.take(asked))
         best, chosen, solved = np.inf, (priors[0], np.float32(1)), start
         for prior in priors:
-            solved = self._solve(workers, Z[known], y[known], prior, solved)
-            margins = workers.product(Z[asked], solved[:-1], solved[-1])
+            solved = self._solve(workers, learned, y[known], prior, solved)
+            blocks = (part for _, part in told.blocks(_BLOCK))
+            margins = (workers.product(part, solved[:-1], solved[-1]) for part in blocks)
             warmth, loss = temperature(margins, y[asked])
             if loss >= best:
                 break
             best, chosen = loss, (prior, warmth)
         return chosen
 
-    def _solve(self, workers: Workers, Z: Floats, y: Codes, prior: float, start: Floats) -> Floats:
+    def _solve(self, workers: Workers, Z: DenseRows, y: Codes, prior: float, start: Floats) -> Floats:
         """Weights over bias, float32 [width + 1, classes], from where `start` stands."""
         classes = start.shape[1]
         factor = np.ones(classes, np.float32) if self.class_weights is None else self.class_weights
@@ -150,14 +154,14 @@ class SoftmaxLearner:
             W = flat.reshape(-1, classes)
             gradient = np.zeros_like(W)
             total = prior / 2 * dot(flat[:-classes], flat[:-classes]) / len(y)
-            for rows in _blocks(len(y)):
-                p = softmax(workers.fitting(Z[rows], W[:-1], W[-1]))
+            for rows, part in Z.blocks(_BLOCK):
+                p = softmax(workers.fitting(part, W[:-1], W[-1]))
                 weight, at = factor[y[rows]], np.arange(len(p))
                 own = np.log(np.maximum(p[at, y[rows]], 1e-30))
                 total -= float((weight * own).sum(dtype=np.float64)) / len(y)
                 p[at, y[rows]] -= 1
                 p *= weight[:, None] * share
-                gradient[:-1] += workers.fitting(Z[rows].T, p)
+                gradient[:-1] += workers.fitting(part.T, p)
                 gradient[-1] += p.sum(axis=0)
             gradient[:-1] += np.float32(prior / len(y)) * W[:-1]
             return total, gradient.ravel()
@@ -219,10 +223,11 @@ class NetworkLearner:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Floats, y: Codes, classes: int) -> NetworkLearner:
+    def fit(self, X: Floats | DenseRows, y: Codes, classes: int) -> NetworkLearner:
         """Learn from rows float32 [rows, width] of codes y [rows] < `classes`; a class may have no row."""
+        X = as_dense(X)
         self.standardiser_ = Standardiser(root=self.options.root).fit(X)
-        Z = self.standardiser_.transform(X)
+        Z = X.changed(self.standardiser_.transform)
         factor = np.ones(classes, np.float32) if self.class_weights is None else self.class_weights
         self.members_ = []
         with Workers(self.threads) as workers, one_blas_thread():
@@ -243,7 +248,7 @@ class NetworkLearner:
         out /= np.float32(len(self.members_))
         return out
 
-    def unseen(self, X: Floats, y: Codes) -> NDArray[np.bool_]:
+    def unseen(self, X: Floats | DenseRows, y: Codes) -> NDArray[np.bool_]:
         """Which of the rows that it was fitted on the first member has not learned from, bool [rows]."""
         return held_out(X, y, self.options.held_out, self.seed)
 
@@ -321,7 +326,7 @@ class _Training:
 
     options: NetworkOptions
     workers: Workers
-    Z: Floats
+    Z: DenseRows
     y: Codes
     factor: Floats
 
@@ -329,7 +334,7 @@ class _Training:
         """Train on the rows that are not held out; the network of the epoch with the least held-out loss."""
         o, rng = self.options, np.random.default_rng(seed)
         known, asked = np.flatnonzero(~out), np.flatnonzero(out)
-        now = Layers.drawn(self.Z.shape[1], o.hidden, len(self.factor), rng)
+        now = Layers.drawn(self.Z.width, o.hidden, len(self.factor), rng)
         weights = [now.hidden, now.hidden_bias, now.output, now.output_bias]
         moments = [np.zeros((2, w.size), np.float32) for w in weights]
         batch = o.batch or min(max(len(known) // 40, 16), 256)
@@ -348,7 +353,8 @@ class _Training:
             if len(asked) < ENOUGH:
                 continue
             candidate = now.rounded()
-            warmth, loss = temperature(candidate.margins(self.workers, self.Z[asked]), self.y[asked])
+            told = (candidate.margins(self.workers, part) for _, part in self.Z.only(asked).blocks(_BLOCK))
+            warmth, loss = temperature(told, self.y[asked])
             since += 1
             if loss < best:
                 best, kept, since = loss, candidate.rounded(warmth), 0
@@ -359,7 +365,7 @@ class _Training:
     def _gradients(self, now: Layers, rows: NDArray[np.int64], rng: np.random.Generator) -> list[Floats]:
         """Those of hidden, hidden_bias, output and output_bias, of some rows."""
         o, y = self.options, self.y[rows]
-        x = _dropped(self.Z[rows], o.dropout / 4, rng)
+        x = _dropped(self.Z.take(rows), o.dropout / 4, rng)
         units = self.workers.fitting(x, now.hidden, now.hidden_bias)
         active = _dropped((units > 0).astype(np.float32), o.dropout, rng)
         units *= active

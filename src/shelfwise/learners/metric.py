@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelfwise.errors import MissingExtraError
+from shelfwise.features.dense_rows import DenseRows, as_dense
 from shelfwise.learners.matrix import product
 from shelfwise.learners.standardiser import Standardiser
 
@@ -60,7 +61,7 @@ class MetricProjection:
         self.options = options
         self.seed = seed
 
-    def fit(self, X: Floats, y: Codes, classes: int) -> MetricProjection:
+    def fit(self, X: Floats | DenseRows, y: Codes, classes: int) -> MetricProjection:
         """Learn from rows float32 [rows, features] of codes y [rows] < `classes`.
 
         Raises:
@@ -68,8 +69,9 @@ class MetricProjection:
 
         """
         torch = _torch()
+        X = as_dense(X)
         self.standardiser_ = Standardiser(root=self.options.root).fit(X)
-        Z = self.standardiser_.transform(X)
+        Z = X.changed(self.standardiser_.transform)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # sums of several threads differ in their last bits
         try:
@@ -98,9 +100,9 @@ class MetricProjection:
         self.weights_ = tensors["weights"].astype(np.float32)
         return self
 
-    def _train(self, torch: Any, Z: Floats, y: Codes, classes: int) -> Floats:  # noqa: ANN401 - a module
+    def _train(self, torch: Any, Z: DenseRows, y: Codes, classes: int) -> Floats:  # noqa: ANN401 - a module
         o, rng = self.options, np.random.default_rng(self.seed)
-        start = rng.standard_normal((Z.shape[1], o.width), dtype=np.float32) / np.float32(np.sqrt(Z.shape[1]))
+        start = rng.standard_normal((Z.width, o.width), dtype=np.float32) / np.float32(np.sqrt(Z.width))
         weights = torch.nn.Parameter(torch.from_numpy(start))
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
             torch.manual_seed(self.seed)
@@ -117,7 +119,7 @@ class MetricProjection:
         draw = _batches(y, o, rng)
         for _ in range(batches):
             rows = draw()
-            embedded = torch.nn.functional.normalize(torch.from_numpy(Z[rows]) @ weights)
+            embedded = torch.nn.functional.normalize(torch.from_numpy(Z.take(rows)) @ weights)
             value = loss(embedded, torch.from_numpy(y[rows].astype(np.int64)))
             optimiser.zero_grad()
             value.backward()

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from shelfwise.features.dense_rows import BLOCK, DenseRows, as_dense
+
 Floats = NDArray[np.float32]
 
-_ROWS = 4096
 _MOSTLY = 0.9
 
 
@@ -29,14 +30,16 @@ class Standardiser:
     def __init__(self, *, root: bool | None = None) -> None:
         self.root = root
 
-    def fit(self, X: Floats) -> Standardiser:
+    def fit(self, X: Floats | DenseRows) -> Standardiser:
         """Learn from rows float32 [rows, width]; a column that never changes becomes zero."""
-        self.root_ = bool(np.mean(X[:_ROWS] >= 0) >= _MOSTLY) if self.root is None else self.root
+        X = as_dense(X)
+        first = slice(0, BLOCK)
+        self.root_ = bool(np.mean(X.take(first) >= 0) >= _MOSTLY) if self.root is None else self.root
         rows = max(len(X), 1)
-        mean, square = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-        for part in self._parts(X):
+        mean, square = np.zeros(X.width), np.zeros(X.width)
+        for _, part in self._parts(X):
             mean += part.sum(axis=0, dtype=np.float64) / rows
-        for part in self._parts(X):
+        for _, part in self._parts(X):
             square += np.square(part - mean).sum(axis=0) / rows
         deviation = np.sqrt(square)
         steady = deviation <= 1e-5 * np.abs(mean) + 1e-12
@@ -47,17 +50,14 @@ class Standardiser:
     def transform(self, X: Floats) -> Floats:
         """The rows standardised, a copy; what lies more than 8 deviations away is cut."""
         Z = np.empty(X.shape, np.float32)
-        at = 0
-        for part in self._parts(X):
-            np.clip((part - self.mean_) * self.scale_, -8, 8, out=Z[at : at + len(part)])
-            at += len(part)
+        for rows, part in self._parts(as_dense(X)):
+            np.clip((part - self.mean_) * self.scale_, -8, 8, out=Z[rows])
         return Z
 
-    def _parts(self, X: Floats) -> Iterator[Floats]:
+    def _parts(self, X: DenseRows) -> Iterator[tuple[slice, Floats]]:
         """The rows, powered, some at a time: vectors are long, and a copy of all of them is memory."""
-        for at in range(0, len(X), _ROWS):
-            rows: Floats = np.asarray(X[at : at + _ROWS], np.float32)
-            yield np.copysign(np.sqrt(np.abs(rows)), rows) if self.root_ else rows
+        for rows, part in X.blocks():
+            yield rows, np.copysign(np.sqrt(np.abs(part)), part) if self.root_ else part
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """What was learned, as named arrays."""

@@ -254,6 +254,8 @@ class Models:
         folder = resolve_model(where)
         stamp = _stamp(folder)
         model = Categorizer.load(folder)
+        for note in model.views_.notes_:
+            _LOG.warning("the model %s: %s", name, note)
         if stamp is None or _stamp(folder) != stamp:
             raise ModelError(f"{where} changed while it was being read")
         fingerprint = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:_VERSION]

@@ -13,11 +13,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shelfwise.errors import LabelError, ModelError
+from shelfwise.features.dense_rows import Gathered, KnownRows
 from shelfwise.features.table import TableFeatures
 from shelfwise.features.vectors import TABLE, vectors_of
 from shelfwise.learners.dense import DenseLearner
 from shelfwise.recipe import LearnerRecipe, TableRecipe
 from shelfwise.views.scores import ViewScores
+from shelfwise.workspace import Workspace
+
+ROWS = 20_000
+"""Products whose vectors are taken from a frame at a time."""
 
 
 class DenseView:
@@ -38,15 +43,29 @@ class DenseView:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, products: pl.DataFrame, y: NDArray[np.int32], classes: int) -> DenseView:
-        """Learn from the products that have a vector; y: their codes [products]."""
-        vectors, known = self._learn_vectors(products)
-        if not known.any():
+    def fit(
+        self,
+        products: pl.DataFrame | KnownRows,
+        y: NDArray[np.int32],
+        classes: int,
+        space: Workspace | None = None,
+    ) -> DenseView:
+        """Learn from the products that have a vector, or from those vectors; y: codes [products].
+
+        `space`: where vectors lie that are taken from a frame.
+        """
+        found = products if isinstance(products, KnownRows) else self._gather(products, space or Workspace())
+        if not found.known.any():
             raise LabelError(f"no product to learn from has anything for the view {self.name!r}")
-        self.width_ = vectors.shape[1]
+        self.width_ = found.rows.width
         learner = DenseLearner(self.recipe, seed=self.seed, threads=self.threads)
-        self.learner_ = learner.fit(vectors[known], y[known], classes)
+        self.learner_ = learner.fit(found.rows, y[found.known], classes)
         return self
+
+    @property
+    def notes_(self) -> list[str]:
+        """What to know about what was learned."""
+        return [f"{self.name}: {note}" for note in self.learner_.notes_]
 
     def scores(self, products: pl.DataFrame) -> ViewScores:
         """Probabilities of the products that have a vector; rows of zeros for all others."""
@@ -73,6 +92,13 @@ class DenseView:
                 f"{self.learner_.width_}"
             )
         return self
+
+    def _gather(self, products: pl.DataFrame, space: Workspace) -> KnownRows:
+        """The vectors to learn from."""
+        gathered = Gathered(space)
+        for start in range(0, products.height, ROWS):
+            gathered.add(*self._learn_vectors(products[start : start + ROWS]))
+        return gathered.done()
 
     def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         return vectors_of(products, self.name)
@@ -105,8 +131,11 @@ class TableView(DenseView):
             raise ModelError(f"the model's view 'table' is damaged: its columns make {width} features")
         return self
 
-    def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _gather(self, products: pl.DataFrame, space: Workspace) -> KnownRows:
         self.features.fit(_table_of(products))
+        return super()._gather(products, space)
+
+    def _learn_vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         return self.features.transform(_table_of(products))
 
     def _vectors(self, products: pl.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

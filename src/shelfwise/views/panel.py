@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from shelfwise.features.dense_rows import Gathered, KnownRows
 from shelfwise.features.text import HashedText
-from shelfwise.features.vectors import PREFIX, TABLE
+from shelfwise.features.vectors import TABLE, vectors_of
 from shelfwise.learners.active_set import Support
 from shelfwise.recipe import Recipe
-from shelfwise.views.dense import DenseView, TableView
+from shelfwise.views.dense import ROWS, DenseView, TableView
 from shelfwise.views.scores import ViewScores
 from shelfwise.views.text import TextViews
 from shelfwise.workspace import Workspace
@@ -25,20 +26,24 @@ from shelfwise.workspace import Workspace
 class Prepared:
     """Products as views learn from them: their text hashed, None without views of text, and their vectors.
 
-    beside: columns of vectors and of the table; chosen: bool [products], those to learn from, None: all.
+    vectors: by the name of their view; table: its columns; space: where what is made of them lies.
     """
 
     text: HashedText | None
-    beside: pl.DataFrame
+    vectors: dict[str, KnownRows]
+    table: pl.DataFrame
+    space: Workspace
 
     def arranged(self, y: NDArray[np.int32]) -> Prepared:
         """The same, what lies in files laid by categories (codes y), whose products are read together."""
-        return self if self.text is None else Prepared(self.text.arranged(y), self.beside)
+        return self if self.text is None else replace(self, text=self.text.arranged(y))
 
     def only(self, chosen: NDArray[np.bool_]) -> Prepared:
         """Some of the products, bool [products]."""
         text = self.text.only(chosen) if self.text is not None else None
-        return Prepared(text, self.beside.filter(pl.Series(chosen)) if self.beside.width else self.beside)
+        vectors = {name: rows.only(chosen) for name, rows in self.vectors.items()}
+        table = self.table.filter(pl.Series(chosen)) if self.table.width else self.table
+        return Prepared(text, vectors, table, self.space)
 
 
 class Views:
@@ -95,7 +100,7 @@ class Views:
         self.dense = {name: view for name, view in self.dense.items() if names is None or name in names}
         for name, view in self.dense.items():
             started = time.perf_counter()
-            view.fit(ready.beside, y, self.classes)
+            view.fit(ready.vectors.get(name, ready.table), y, self.classes, ready.space)
             self.timings_[name] = round(time.perf_counter() - started, 3)
         return self
 
@@ -104,13 +109,15 @@ class Views:
 
         Any views of the same recipe, fields and vectors can be fitted on it, as often as is needed.
         """
-        beside: list[pl.DataFrame] = []
-        watched = _keeping_vectors(pieces, beside)
+        space = space or Workspace()
+        table: list[pl.DataFrame] = []
+        gathered = {name: Gathered(space) for name in self.dense if name != "table"}
+        watched = _keeping_vectors(pieces, gathered, table)
         text = self.text.features.hash(watched, space) if self.text is not None else None
         if text is None:
             for _ in watched:
                 pass
-        return Prepared(text, pl.concat(beside))
+        return Prepared(text, {name: one.done() for name, one in gathered.items()}, pl.concat(table), space)
 
     def supports(self, rows: NDArray[np.int64], space: Workspace | None = None) -> dict[str, Support]:
         """What a fit on more products can start from; product i of these is rows[i] of those."""
@@ -140,6 +147,11 @@ class Views:
         if self.text is not None:
             return self.text.nearest(products, count)
         return np.full((products.height, count), -1, np.int32), np.zeros((products.height, count), np.float32)
+
+    @property
+    def notes_(self) -> list[str]:
+        """What to know about what was learned."""
+        return [note for view in self.dense.values() for note in view.notes_]
 
     @property
     def neighbour_rows_(self) -> NDArray[np.int64]:
@@ -172,8 +184,13 @@ class Views:
         return self
 
 
-def _keeping_vectors(pieces: Iterable[pl.DataFrame], beside: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Hand pieces of products on, keeping their columns of vectors and of the table."""
+def _keeping_vectors(
+    pieces: Iterable[pl.DataFrame], gathered: Mapping[str, Gathered], table: list[pl.DataFrame]
+) -> Iterator[pl.DataFrame]:
+    """Hand pieces of products on, keeping their vectors by name and the columns of the table."""
     for piece in pieces:
-        beside.append(piece.select(name for name in piece.columns if name.startswith((PREFIX, TABLE))))
+        table.append(piece.select(name for name in piece.columns if name.startswith(TABLE)))
+        for name, kept in gathered.items():
+            for start in range(0, piece.height, ROWS):
+                kept.add(*vectors_of(piece[start : start + ROWS], name))
         yield piece
