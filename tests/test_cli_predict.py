@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from scale_shop import dump, folder_sha256, sha256
 from shelfwise.cli import main, terminal
 from shelfwise.scale import bulk
+from shelfwise.views.panel import Views
 
 
 def run(*arguments):
@@ -63,6 +64,15 @@ def test_engine_that_is_unknown_is_refused(saved_toy, catalogue):
 
     assert refused.exit_code == 2
     assert "dask" in refused.stderr
+
+
+def test_an_index_that_cannot_be_used_is_said(saved_toy, catalogue, monkeypatch):
+    monkeypatch.setattr(Views, "notes_", ["encoder: no index"])
+    done = run(saved_toy, catalogue, "--output", "a.csv", "--json")
+
+    assert done.exit_code == 0
+    assert "encoder: no index" in done.stderr
+    assert json.loads(done.stdout)["rows"] == 200
 
 
 def test_progress_tells_rows_a_second(monkeypatch):
