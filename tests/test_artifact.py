@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
@@ -37,7 +38,7 @@ def test_what_was_written_is_read(folder):
 
 
 def test_model_folder_has_no_pickle_and_nothing_beside_it(saved):
-    assert sorted(path.name for path in saved.iterdir()) == sorted(NAMES)
+    assert sorted(path.name for path in saved.iterdir()) == sorted((*NAMES, "past.safetensors"))
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
     for path in saved.iterdir():
         assert not path.read_bytes().startswith(b"\x80")
@@ -116,11 +117,11 @@ def test_newer_format_says_upgrade(folder):
 CORRECTED = {**SMALL, "corrections.json": b"{}\n", "corrections.safetensors": b"x"}
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_corrections_are_read_in_folders_of_their_format_and_later(tmp_path, version):
     corrected = write_folder(tmp_path / "corrected", CORRECTED)
     listed = json.loads((corrected / MANIFEST).read_bytes())
-    assert listed["format"] == artifact.FORMAT == 3
+    assert listed["format"] == artifact.FORMAT == 4
     (corrected / MANIFEST).write_bytes(artifact.to_json(listed | {"format": version}))
 
     assert read_folder(corrected) == CORRECTED
@@ -144,6 +145,23 @@ def test_corrections_in_a_folder_of_the_older_format_are_no_part_of_it(tmp_path)
 
     with pytest.raises(ModelError, match="no part of a model"):
         read_folder(folder)
+
+
+def test_what_an_update_starts_from_came_with_format_4(tmp_path):
+    folder = write_folder(tmp_path / "model", {**SMALL, "past.safetensors": b"x"})
+    assert "past.safetensors" in read_folder(folder)
+    listed = json.loads((folder / MANIFEST).read_bytes())
+    (folder / MANIFEST).write_bytes(artifact.to_json(listed | {"format": 3}))
+
+    with pytest.raises(ModelError, match="no part of a model"):
+        read_folder(folder)
+
+
+def test_a_model_is_named_by_its_manifest(folder):
+    written = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+
+    assert artifact.digest_of(SMALL) == written
+    assert artifact.digest_of(SMALL | {"README.md": b"other"}) != written
 
 
 @pytest.mark.parametrize(

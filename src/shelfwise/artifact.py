@@ -4,6 +4,7 @@
     taxonomy.json   labels, paths, separator
     *.safetensors   learned arrays (views, decision) and the neighbours' ids and titles
     corrections.*   what people changed since training; only in a model that was corrected
+    past.*          what an update starts from (see `past`); nothing that answers need
     README.md       the model card, for people
     MANIFEST.json   format version, size and SHA-256 of each of the files above
 
@@ -31,10 +32,11 @@ from numpy.typing import NDArray
 from shelfwise.errors import ModelError
 from shelfwise.unfinished import whole_folder
 
-FORMAT = 3
+FORMAT = 4
 """Version of the folder's layout; a program reads its own and older ones.
 
-Corrections came with 2; with 3 linear weights in 8 bits, in the form in which they are used.
+Corrections came with 2; with 3 linear weights in 8 bits, in the form in which they are used; with 4 what an
+update starts from.
 """
 
 Content = bytes | memoryview
@@ -44,6 +46,8 @@ MANIFEST = "MANIFEST.json"
 _NAMES = ("model.json", "taxonomy.json", "README.md", "views.safetensors", "decision.safetensors")
 _CORRECTIONS = ("corrections.json", "corrections.safetensors")
 """Files that a model may have besides, both or neither."""
+_PAST = ("past.safetensors",)
+"""A file that a model may have besides."""
 
 
 def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:
@@ -61,8 +65,7 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
             f"{folder} exists and is not a Shelfwise model, or holds other files as well; it is left as "
             "it is. Choose another folder with --model."
         )
-    listed = {name: _entry(content) for name, content in sorted(files.items())}
-    manifest = to_json({"format": FORMAT, "files": listed})
+    manifest = _manifest(files)
     try:
         with whole_folder(target) as building:
             for name, content in {**files, MANIFEST: manifest}.items():
@@ -70,6 +73,16 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
     except OSError as error:
         raise ModelError(f"cannot write the model to {folder}: {error}") from error
     return target
+
+
+def _manifest(files: Mapping[str, Content]) -> bytes:
+    listed = {name: _entry(content) for name, content in sorted(files.items())}
+    return to_json({"format": FORMAT, "files": listed})
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """SHA-256 of the manifest of a model with these files: it names the model."""
+    return hashlib.sha256(_manifest(files)).hexdigest()
 
 
 def is_replaceable(folder: Path) -> bool:
@@ -102,13 +115,18 @@ def read_folder(folder: str | os.PathLike[str], mapped: bool = False) -> dict[st
     if not where.is_dir():
         raise ModelError(f"there is no model folder {where}")
     version, listed = _read_manifest(where)
-    _check_names(where, listed, _corrections(listed) if version >= 2 else ())
+    _check_names(where, listed, _corrections(listed, version) + _past(listed, version))
     return {name: _read_checked(where / name, listed[name], mapped) for name in sorted(listed)}
 
 
-def _corrections(listed: Mapping[str, Any]) -> tuple[str, ...]:
+def _corrections(listed: Mapping[str, Any], version: int) -> tuple[str, ...]:
     """The files of corrections, both of them, where any is listed."""
-    return _CORRECTIONS if set(listed) & set(_CORRECTIONS) else ()
+    return _CORRECTIONS if version >= 2 and set(listed) & set(_CORRECTIONS) else ()
+
+
+def _past(listed: Mapping[str, Any], version: int) -> tuple[str, ...]:
+    """The file that an update starts from, where it is listed."""
+    return _PAST if version >= 4 and set(listed) & set(_PAST) else ()
 
 
 def _read_manifest(where: Path) -> tuple[int, dict[str, Any]]:
@@ -142,7 +160,7 @@ def _check_names(where: Path, listed: Mapping[str, Any], more: tuple[str, ...]) 
         raise ModelError(f"{where} is incomplete: {missing[0]} is missing. Copy or train the model again.")
 
 
-def _entry(content: bytes) -> dict[str, Any]:
+def _entry(content: Content) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

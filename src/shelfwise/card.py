@@ -37,6 +37,8 @@ def write_card(
         "",
         *_quality(state),
         "",
+        *_update(training.get("update", {})),
+        *_again(state),
         *(_corrected(corrected) if corrected else []),
         *_watch(training["notes"]),
     ]
@@ -65,6 +67,66 @@ def _quality(state: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _update(told: Mapping[str, Any]) -> list[str]:
+    """What it started from, and by how much catalogue and answers moved since."""
+    if "from" not in told:
+        return []
+    lines = [
+        "## What changed since the model before",
+        "",
+        f"- Of its products {told['same']:,} are as they were, {told['new']:,} are new, "
+        f"{told['changed']:,} show something else, {told['moved']:,} stand on another shelf, "
+        f"{told['gone']:,} are gone.",
+    ]
+    for name, said in (
+        ("categories_added", "New categories"),
+        ("categories_gone", "Categories that are gone"),
+    ):
+        lines += [f"- {said}: {_listed(told[name])}."] if told[name] else []
+    lines += _change(told["change"]) if "change" in told else []
+    return [*lines, ""]
+
+
+def _change(told: Mapping[str, Any]) -> list[str]:
+    """What two models answer for the same products."""
+    kind = "that were held out from both" if told["held_out"] else "of the catalogue"
+    confidence, scores, accepted = told["confidence"], told["scores"], told["accepted"]
+    lines = [
+        f"- Of {_count(told['products'], 'product')} {kind}, {told['changed']:,} get another answer "
+        f"({told['share']:.2%}); the mean confidence was {confidence['old']:.1%} and is "
+        f"{confidence['new']:.1%}.",
+    ]
+    if scores:
+        pairs = [(name, scores["old"][name], scores["new"][name]) for name in ("accuracy", "weighted_f1")]
+        said = ", ".join(f"{name.replace('_f1', ' F1')} {old:.2%}, now {new:.2%}" for name, old, new in pairs)
+        lines.append(f"- On {scores['new']['rows']:,} of them with a category: {said}.")
+    shares = ["refused" if accepted[name] is None else f"{accepted[name]:.1%}" for name in ("old", "new")]
+    lines.append(f"- Accepted at {_percent(told['promise'])}: {shares[0]}, now {shares[1]}.")
+    lines += [
+        f"- From {_code(move['old'])} to {_code(move['new'])}: {_count(move['products'], 'product')}."
+        for move in told["moves"][:_MOVES]
+    ]
+    return lines
+
+
+def _again(state: Mapping[str, Any]) -> list[str]:
+    """What the same bytes are made of."""
+    training = state["training"]
+    versions = ", ".join(f"{name} {version}" for name, version in training.get("made_with", {}).items())
+    before = training.get("update", {}).get("from")
+    split = f" --split {state['roles']['split']}" if state["roles"].get("split") else ""
+    lines = [
+        "## How to make it again",
+        "",
+        f"- The recipe in `model.json`, with seed {state['recipe']['seed']}, on the data with the SHA-256 "
+        f"above: `shelfwise train CATALOGUE{split} --recipe THIS_FOLDER --model NEW` tells if they differ.",
+    ]
+    if before:
+        lines.append(f"- It started (`--from`) from the model whose manifest has the SHA-256 `{before}`.")
+    lines += [f"- Made with {versions}."] if versions else []
+    return [*lines, ""]
+
+
 def _corrected(done: Mapping[str, Any]) -> list[str]:
     """What was changed since training, and what the numbers above are then worth."""
     lines = ["## What people changed since training", ""]
@@ -86,6 +148,7 @@ def _corrected(done: Mapping[str, Any]) -> list[str]:
 
 
 _MENTIONED = 20
+_MOVES = 10
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -20,13 +20,15 @@ from shelfwise.catalogue.roles import Roles
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.corrections import changes
 from shelfwise.corrections.changes import Corrected
+from shelfwise.corrections.folding import Folding
 from shelfwise.corrections.state import Corrections, Learned
 from shelfwise.decide.decision import Decision
 from shelfwise.errors import CatalogueError, ModelError, PromiseError
 from shelfwise.explain import Witnesses, explain
 from shelfwise.features.vectors import EncoderMark
-from shelfwise.keeping import Parts, from_files, to_files
+from shelfwise.keeping import Parts, from_files, start_of, to_files
 from shelfwise.lesson import Training
+from shelfwise.past import Past
 from shelfwise.predictions import PredictOptions, Thresholds, answer, to_table, withhold
 from shelfwise.reading import BATCH, Listens, Reader
 from shelfwise.recipe import Recipe
@@ -64,9 +66,12 @@ class Categorizer:
     training_: Training
     marks_: dict[str, EncoderMark]  # the encoders that the model was trained with
     corrections_: Corrections  # what people changed since, and what it stands on
+    past_: Past | None = None  # what an update starts from
+    folded_: Folding  # what people corrected in the models that it comes from
 
     def __init__(self, recipe: Recipe | None = None) -> None:
         self.recipe = recipe or Recipe()
+        self.folded_ = Folding()
 
     def use_pictures(self, folder: str | os.PathLike[str]) -> Self:
         """Look for the products' pictures in a folder from now on, when learning and when predicting.
@@ -86,6 +91,7 @@ class Categorizer:
         split: str | None = None,
         notify: Callable[[str], None] | None = None,
         space: Workspace | None = None,
+        start: Categorizer | None = None,
     ) -> Self:
         """Learn a catalogue's categories.
 
@@ -96,24 +102,34 @@ class Categorizer:
             notify: called with the name of each step as it begins.
             space: how much memory may be filled, and where files are put that do not fit into it; None: any
                 amount. The model is the same to the bit.
+            start: a model of an earlier state of the catalogue, to go on from (see `update`). The recipe must
+                be that model's but for what may differ.
 
         Raises:
             CatalogueError, LabelError, RecipeError: what is wrong with the catalogue, its categories or the
                 recipe.
+            EncoderError: `start` judges by other vectors than there are.
+            ModelError: nothing can start from `start`.
             WorkspaceError: memory or disk are too small.
 
         """
         work = Work(self.threads, space or Workspace(), notify)
-        done = train(_source(catalogue), self.recipe, split, work)
+        begin = start_of(start._parts()) if start is not None else None
+        done = train(_source(catalogue), self.recipe, split, work, begin)
         lesson = done.lesson
         self.roles_, self.marks_ = lesson.roles, lesson.marks
         self.decision_, self.training_ = done.decision, done.training
+        self.past_, self.folded_ = done.past, begin.folding if begin else Folding()
         by_id = lesson.roles.product_id is not None
         right = float(done.decision.record.right.mean())
         self.corrections_ = Corrections.none(
             Learned(done.views, done.neighbours, lesson.taxonomy, done.counts, lesson.renamed, by_id, right)
         )
         return self
+
+    def digest(self) -> str:
+        """SHA-256 that names the model: of the manifest of its folder, as it would be saved now."""
+        return artifact.digest_of(to_files(self._parts()))
 
     @property
     def taxonomy_(self) -> Taxonomy:
@@ -352,11 +368,14 @@ class Categorizer:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model folder (see `artifact`); the same data, recipe and seed give the same bytes."""
+        artifact.write_folder(folder, to_files(self._parts()))
+
+    def _parts(self) -> Parts:
         self.check_fitted()
-        parts = Parts(
-            self.recipe, self.roles_, self.decision_, self.training_, self.marks_, self.corrections_
-        )
-        artifact.write_folder(folder, to_files(parts))
+        return Parts(
+            self.recipe, self.roles_, self.decision_, self.training_, self.marks_, self.corrections_,
+            self.folded_, self.past_,
+        )  # fmt: skip
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, mapped: bool = False) -> Self:
@@ -368,6 +387,7 @@ class Categorizer:
         model = cls(parts.recipe)
         model.roles_, model.decision_, model.training_ = parts.roles, parts.decision, parts.training
         model.marks_, model.corrections_ = parts.marks, parts.corrections
+        model.past_, model.folded_ = parts.past, parts.folded
         return model
 
 

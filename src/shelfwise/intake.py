@@ -23,6 +23,7 @@ from shelfwise.catalogue.read import Source
 from shelfwise.catalogue.roles import Roles, find_roles
 from shelfwise.catalogue.splits import count_crossing, given_split
 from shelfwise.corrections.doubted import read_doubted
+from shelfwise.corrections.folding import Folding
 from shelfwise.errors import CatalogueError, LabelError, RecipeError
 from shelfwise.features.vectors import TABLE
 from shelfwise.recipe import Recipe
@@ -57,6 +58,8 @@ class Training:
     mapping: list[dict[str, Any]] = field(default_factory=list)  # one a step: mapping, min_products
     notes: list[str] = field(default_factory=list)
     data_sha256: str = ""
+    made_with: dict[str, str] = field(default_factory=dict)  # versions of what decides over a model's bits
+    update: dict[str, Any] = field(default_factory=dict)  # of which model, and how far; see `update`
     timings: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,12 +107,17 @@ class Intake:
         self._said: dict[str, str] = {}
         self._telling: set[str] = set()
         self._crossing = _Crossing()
+        self.corrected = 0
+        """Rows that people had put elsewhere than the catalogue does, see `take`."""
         doubts = recipe.catalogue.doubts
         self._doubted = read_doubted(doubts, recipe.catalogue.least_doubt) if doubts else None
 
-    def take(self) -> Taken:
-        """Read all rows."""
+    def take(self, folding: Folding | None = None) -> Taken:
+        """Read all rows; `folding`: what people corrected, over what the catalogue says."""
         for products in clean_batches(self.source, self.roles, self.recipe, _READ_ROWS):
+            if folding is not None:
+                products, corrected = folding.correct(products)
+                self.corrected += corrected
             self._count(products)
             chosen = self._choose(products)
             if len(self._pieces.starts) == 1 or chosen.height:  # one piece at least, for its columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from shelfwise import artifact
 from shelfwise.card import write_card
 from shelfwise.catalogue.roles import Roles
 from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.corrections.folding import Folding
 from shelfwise.corrections.state import Corrections, Learned
 from shelfwise.decide.decision import Decision, Record
 from shelfwise.decide.fusion import Fusion
@@ -22,7 +23,9 @@ from shelfwise.decide.pool import Pool, lift_of
 from shelfwise.errors import ModelError, ShelfwiseError
 from shelfwise.features.vectors import EncoderMark
 from shelfwise.lesson import Training
+from shelfwise.past import MOST, Past
 from shelfwise.recipe import Recipe
+from shelfwise.update import Start
 from shelfwise.views.panel import Views
 
 _KEPT = ("product_id", "title")
@@ -38,6 +41,8 @@ class Parts:
     training: Training
     marks: dict[str, EncoderMark]
     corrections: Corrections
+    folded: Folding = field(default_factory=Folding)
+    past: Past | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ def to_files(parts: Parts) -> dict[str, bytes]:
         "views.safetensors": artifact.to_safetensors({**learned.views.tensors(), **kept}),
         "decision.safetensors": artifact.to_safetensors(decision),
     }
+    if parts.past is not None:
+        files["past.safetensors"] = artifact.to_safetensors(parts.past.tensors())
     done = None
     if parts.corrections:
         done = parts.corrections.summary()
@@ -106,8 +113,22 @@ def _state(parts: Parts) -> dict[str, Any]:
         "delta": parts.decision.delta,
         "renamed": learned.renamed,
         "counts": learned.counts.tolist(),
+        "folded": parts.folded.to_dict(),
         "training": training,
     }
+
+
+def start_of(parts: Parts) -> Start:
+    """A model as one that another starts from; ModelError where it keeps nothing of its products."""
+    if parts.past is None:
+        raise ModelError(
+            "the model to start from keeps nothing of the products it learned: it was made by an earlier "
+            f"version of Shelfwise, or from more than {MOST:,} products. Train once without --from."
+        )
+    return Start(
+        artifact.digest_of(to_files(parts)), parts.recipe, parts.roles, parts.decision, parts.marks,
+        parts.corrections, parts.folded, parts.past, parts.training.data_sha256,
+    )  # fmt: skip
 
 
 def from_files(files: Mapping[str, artifact.Content], folder: str) -> Parts:
@@ -139,7 +160,11 @@ def _parts(files: Mapping[str, artifact.Content]) -> Parts:
     )
     right = float(decided.record.right.mean())
     learned = Learned(views, kept, taxonomy, counts, renamed, roles.product_id is not None, right)
-    return Parts(recipe, roles, decided, training, marks, _corrections(learned, files))
+    folded = Folding.from_dict(state.get("folded", {}))
+    past = None
+    if "past.safetensors" in files:
+        past = Past.restore(artifact.from_safetensors(files["past.safetensors"]), len(taxonomy.labels))
+    return Parts(recipe, roles, decided, training, marks, _corrections(learned, files), folded, past)
 
 
 def _corrections(learned: Learned, files: Mapping[str, artifact.Content]) -> Corrections:

@@ -25,6 +25,7 @@ from shelfwise.catalogue.read import Source
 from shelfwise.catalogue.roles import Roles
 from shelfwise.catalogue.splits import sample
 from shelfwise.catalogue.taxonomy import Taxonomy
+from shelfwise.corrections.folding import Folding
 from shelfwise.errors import LabelError
 from shelfwise.features.cache import VectorCache
 from shelfwise.features.vectors import PREFIX, EncoderMark, ProductEncoders
@@ -75,6 +76,21 @@ class Lesson:
         return self.pieces.frame()
 
 
+@dataclass(frozen=True)
+class Given:
+    """What is settled about a lesson before it is read, because a model that it updates has settled it.
+
+    The roles of the columns, the text fields, the names of the vectors with the marks of their encoders, and
+    what people corrected.
+    """
+
+    roles: Roles
+    fields: tuple[str, ...]
+    dense: tuple[str, ...]
+    marks: dict[str, EncoderMark]
+    folding: Folding
+
+
 def read_lesson(
     source: Source,
     recipe: Recipe,
@@ -109,13 +125,20 @@ class Teacher:
         self.source, self.recipe, self.report = source, recipe, report
         self.space, self.notify = space, notify
 
-    def prepare(self, split: str | None) -> Lesson:
-        """Read the catalogue and keep what can be learned from; `split`: the column that marks rows."""
+    def prepare(self, split: str | None, given: Given | None = None) -> Lesson:
+        """Read the catalogue and keep what can be learned from; `split`: the column that marks rows.
+
+        `given`: what a model has settled that is updated.
+        """
         source, recipe, report = self.source, self.recipe, self.report
-        roles = choose_roles(source, recipe, split)
-        chosen, renamed = self._choose(Intake(source, roles, recipe, report, self.space).take())
-        fields = asked_fields(chosen.telling, recipe)
-        pieces, dense, encoders, hashes = self._encode(chosen.pieces, fields)
+        roles = given.roles if given else choose_roles(source, recipe, split)
+        intake = Intake(source, roles, recipe, report, self.space)
+        folding = given.folding if given else None
+        chosen, renamed = self._choose(intake.take(folding), folding)
+        if intake.corrected:
+            report.update["corrected"] = intake.corrected
+        fields = given.fields if given else asked_fields(chosen.telling, recipe)
+        pieces, dense, encoders, hashes = self._encode(chosen.pieces, fields, given)
         told = np.concatenate([_tell_something(piece, fields, dense) for piece in pieces])
         report.empty += int((~told).sum())
         report.learned = int(told.sum())
@@ -133,10 +156,14 @@ class Teacher:
         together = near.groups, near.articles
         return Lesson(roles, pieces, y, *together, taxonomy, fields, dense, encoders.marks, renamed, unseen)
 
-    def _choose(self, taken: Taken) -> tuple[Taken, dict[str, str | None]]:
+    def _choose(self, taken: Taken, folding: Folding | None) -> tuple[Taken, dict[str, str | None]]:
         """Map the categories and draw the sample; also each category of all rows and what it became."""
         recipe, report = self.recipe, self.report
         label, path, renamed = _map_labels(taken, recipe, report)
+        if folding is not None and (folding.names or folding.paths):
+            label, path, report.update["renamed"] = folding.rename(label, path)
+            renamed = {old: new and folding.names.get(new, new) for old, new in renamed.items()}
+            renamed |= folding.names
         kept = label.is_not_null().to_numpy().copy()
         report.unlabelled += int((~kept).sum())
         if recipe.catalogue.sample < 1 and kept.any():
@@ -161,12 +188,14 @@ class Teacher:
         )  # fmt: skip
 
     def _encode(
-        self, pieces: Pieces, fields: Sequence[str]
+        self, pieces: Pieces, fields: Sequence[str], given: Given | None
     ) -> tuple[Pieces, tuple[str, ...], ProductEncoders, PictureHashes | None]:
         """Give the rows their vectors; also names of the vectors that any row has, and pictures' hashes."""
         recipe, report = self.recipe, self.report
         pictures = _pictures(self.source, pieces, recipe.pictures.folder)
         encoders = ProductEncoders(recipe, fields, pictures, VectorCache())
+        if given is not None:
+            encoders.check(given.marks)
         compare = pictures if encoders.pictures else None
         names = [*encoders.marks, *(["table"] if recipe.table.columns else [])]
         found: list[PictureHashes] = []
@@ -182,7 +211,11 @@ class Teacher:
                     known[name] += ready.height - ready[PREFIX + name].null_count()
                 # vectors are what is learned from; bytes are what fills the memory
                 encoded.add(ready.drop(PICTURE, strict=False))
-        dense = tuple(name for name in names if name == "table" or known[name])
+        dense = tuple(
+            name
+            for name in names
+            if (name == "table" or known[name]) and (given is None or name in given.dense)
+        )
         report.notes += encoders.notes
         report.pictures = known.get("pictures", 0)
         if "pictures" in names and "pictures" not in dense and len(encoded):

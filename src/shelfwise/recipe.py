@@ -238,8 +238,10 @@ class Recipe:
     search: SearchRecipe = field(default_factory=SearchRecipe)
 
     @classmethod
-    def read(cls, where: str | os.PathLike[str]) -> Recipe:
-        """Read a recipe: a TOML file, or the name of a built-in recipe (see `built_in`).
+    def read(cls, where: str | os.PathLike[str], base: Recipe | None = None) -> Recipe:
+        """Read a recipe: a TOML file, the name of a built-in one (see `built_in`), or the folder of a model.
+
+        `base`: what it does not name is taken from; None: the defaults.
 
         Raises
         ------
@@ -250,7 +252,9 @@ class Recipe:
         path = Path(where)
         known = built_in()
         if not path.is_file() and str(where) in known:
-            return cls.parse(known[str(where)], f"built-in recipe {where!r}")
+            return cls.parse(known[str(where)], f"built-in recipe {where!r}", base)
+        if (model := _model_json(path)) is not None:
+            return cls.from_dict(model["recipe"], f"the recipe of {where}")
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -258,15 +262,21 @@ class Recipe:
             raise RecipeError(
                 f"cannot read the recipe {where}: {error}. Built-in recipes are: {names}."
             ) from error
-        return cls.parse(text, str(path))
+        return cls.parse(text, str(path), base)
 
     @classmethod
-    def parse(cls, text: str, origin: str = "recipe") -> Recipe:
-        """Read a recipe from TOML text; `origin` names it in errors."""
+    def parse(cls, text: str, origin: str = "recipe", base: Recipe | None = None) -> Recipe:
+        """Read a recipe from TOML text; `origin` names it in errors, `base` is as in `read`."""
         try:
             plain = msgspec.toml.decode(text)
         except msgspec.DecodeError as error:
             raise RecipeError(f"{origin} is not TOML: {error}") from error
+        if base is not None:
+            below = base.to_dict()
+            plain = below | {
+                name: below[name] | value if isinstance(value, dict) and name in _TABLES else value
+                for name, value in plain.items()
+            }
         return cls.from_dict(plain, origin)
 
     @classmethod
@@ -308,6 +318,26 @@ class Recipe:
     def to_toml(self) -> str:
         """Return the full recipe as TOML."""
         return msgspec.toml.encode(self.to_dict()).decode()
+
+
+_TABLES = ("catalogue", "text", "neighbours", "encoder", "pictures", "table", "decision", "search")
+
+
+def trained_on(where: str | os.PathLike[str]) -> str | None:
+    """Fingerprint of the data that the model in a folder learned from; None: no model is there."""
+    model = _model_json(Path(where))
+    return None if model is None else str(model["training"]["data_sha256"])
+
+
+def _model_json(folder: Path) -> dict[str, Any] | None:
+    """What a model says of itself, if the folder is one."""
+    try:
+        found = msgspec.json.decode((folder / "model.json").read_bytes())
+        return {"recipe": dict(found["recipe"]), "training": dict(found["training"])}
+    except OSError:
+        return None
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        raise RecipeError(f"{folder / 'model.json'} is not that of a model: {error!r}") from error
 
 
 def built_in() -> dict[str, str]:

@@ -6,9 +6,11 @@ left out (fold by fold), fit the decision on them, then learn from all.
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,10 @@ from shelfwise.decide.pool import DEPARTMENTS
 from shelfwise.errors import LabelError, PromiseError, WorkspaceError
 from shelfwise.learners.active_set import Support
 from shelfwise.lesson import Lesson, Teacher, Training
+from shelfwise.past import MOST, Past, Rows
 from shelfwise.recipe import Recipe
 from shelfwise.scoring import score_in_blocks
+from shelfwise.update import Settled, Start
 from shelfwise.views.panel import Prepared, Views
 from shelfwise.views.scores import ViewScores
 from shelfwise.workspace import OWN, Workspace, in_units
@@ -77,6 +81,7 @@ class Trained:
     neighbours: pl.DataFrame  # product_id and title of the products kept as neighbours
     training: Training
     counts: NDArray[np.int64]  # products learned from, by category
+    past: Past | None  # what another model can start from
 
 
 def train(
@@ -84,6 +89,7 @@ def train(
     recipe: Recipe,
     split: str | None = None,
     work: Work | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """Learn a catalogue's categories; see `Categorizer.fit`."""
     work = work or Work()
@@ -91,10 +97,43 @@ def train(
     clock = _Clock(report.timings, work.notify)
     clock.begin("read")
     check_room(work.space, source.rows, 0, recipe)
-    lesson = Teacher(source, recipe, report, work.space, work.notify).prepare(split)
+    reading = start.reading(recipe) if start else recipe
+    given = start.given(source, recipe, split) if start else None
+    lesson = Teacher(source, reading, report, work.space, work.notify).prepare(split, given)
     check_room(work.space, len(lesson.y), len(lesson.taxonomy.labels), recipe)
-    clock.begin("folds")
+    few = len(lesson.y) <= MOST
+    rows = Rows.of(lesson.pieces, lesson.fields, lesson.roles.product_id is not None) if few else None
+    settled = None
+    if start is not None and rows is None:
+        report.notes.append(f"nothing is taken over into a model of more than {MOST:,} products.")
+    elif start is not None and rows is not None:
+        clock.begin("compare")
+        settled = start.settle(lesson, rows, replace(recipe, threads=work.threads), report)
+    clock.begin("folds" if settled is None else "learn")
     school = _School.of(lesson, recipe, work)
+    if settled is None:
+        settled = _settle(school, clock)
+        clock.begin("learn")
+    views = school.learn(None, settled.decision.fusion.views, settled.supports)
+    clock.begin("")
+    report.timings |= views.timings_
+    if "features" in report.timings:  # hashed once for all folds
+        report.timings["features"] = round(report.timings["features"] + school.hashing, 3)
+    report.notes += views.notes_
+    kept = lesson.pieces.take(views.neighbour_rows_, ["product_id", "title"])
+    _account(report, lesson, settled.decision, recipe)
+    sizes = np.bincount(lesson.y, minlength=len(lesson.taxonomy.labels)).astype(np.int64)
+    past = _past(rows, lesson, settled.rows, views) if rows is not None else None
+    return Trained(lesson, views, settled.decision, kept, report, sizes, past)
+
+
+def _past(rows: Rows, lesson: Lesson, asked: NDArray[np.int64], views: Views) -> Past:
+    return Past.of(rows, lesson.y, asked, views.supports(np.arange(len(lesson.y))))
+
+
+def _settle(school: _School, clock: _Clock) -> Settled:
+    """Fit the decision on answers to products that were held out."""
+    lesson, recipe = school.lesson, school.recipe
     held = _score_out_of_fold(school)
     scores, tested = held.scores, held.rows
     clock.begin("decision")
@@ -106,19 +145,7 @@ def train(
             f"nothing that the {len(lesson.y):,} products show tells their categories apart better than how "
             "frequent each is: look at them (shelfwise inspect --html), or name another column with --label"
         )
-    decision = _decide(fusion, scores, lesson, tested, recipe)
-    start = held.supports
-    del held, scores
-    clock.begin("learn")
-    views = school.learn(None, fusion.views, start)
-    clock.begin("")
-    report.timings |= views.timings_
-    if "features" in report.timings:  # hashed once for all folds
-        report.timings["features"] = round(report.timings["features"] + school.hashing, 3)
-    report.notes += views.notes_
-    kept = lesson.pieces.take(views.neighbour_rows_, ["product_id", "title"])
-    _account(report, lesson, decision, recipe)
-    return Trained(lesson, views, decision, kept, report, sizes.astype(np.int64))
+    return Settled(_decide(fusion, scores, lesson, tested, recipe), tested, held.supports)
 
 
 @dataclass(frozen=True)
@@ -244,6 +271,7 @@ def _decide(
 
 def _account(report: Training, lesson: Lesson, decision: Decision, recipe: Recipe) -> None:
     sizes = np.bincount(lesson.y)
+    report.made_with = _versions()
     report.categories = len(lesson.taxonomy.labels)
     report.singletons = int((sizes == 1).sum())
     report.depth = lesson.taxonomy.depth
@@ -270,6 +298,12 @@ def _account(report: Training, lesson: Lesson, decision: Decision, recipe: Recip
             f"{report.singletons:,} of {report.categories:,} categories have one product; they are kept and "
             "can be predicted, but nothing can be measured about them."
         )
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what decides over the bits of a model."""
+    found = {name: metadata.version(name) for name in ("shelfwise", "numpy", "scipy", "numba", "polars")}
+    return {"python": platform.python_version(), **found}
 
 
 def prepare_promise(decision: Decision, asked: float) -> dict[str, Any]:

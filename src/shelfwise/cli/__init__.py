@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from shelfwise.cli import review as reviewing
 from shelfwise.cli import scrape as scraping
 from shelfwise.cli import serve as serving
 from shelfwise.cli import shelves as shelving
+from shelfwise.cli import train as training
 
 # Everything else is imported inside of the commands, so that --help is instant.
 
@@ -83,74 +83,7 @@ def inspect(
         show_inspection(terminal.stdout(), catalogue, found, html)
 
 
-@main.command(short_help="Learn the categories of a catalogue and save a model.")
-@options.catalogue()
-@options.model_folder()
-@options.label()
-@options.split("Learn from the rows that this column marks train or val, and leave those marked test.")
-@options.fields()
-@options.roles()
-@click.option(
-    "--mapping", metavar="FILE", help="Rename, merge or drop categories first: CSV with from and to."
-)
-@click.option(
-    "--doubts",
-    metavar="FILE",
-    help="Do not learn what this file of an audit doubts, unless it was decided on.",
-)
-@click.option(
-    "--least-doubt", metavar="D", type=float, help="Doubt from which on that holds, 0..1.  [default: 0.5]"
-)
-@options.images()
-@options.encoders()
-@options.recipe()
-@options.seed("Seed of every random choice; the same seed makes the same model.")
-@options.threads()
-@options.memory()
-@options.track()
-@options.as_json()
-def train(
-    catalogue: str,
-    model: str,
-    split: str | None,
-    images: str | None,
-    text_encoder: str | None,
-    image_encoder: str | None,
-    recipe: str | None,
-    seed: int | None,
-    threads: int | None,
-    memory: int | None,
-    work: Path | None,
-    track: tuple[str, ...],
-    as_json: bool,
-    **settings: object,
-) -> None:
-    """Learn the categories of CATALOGUE and save a model."""
-    from shelfwise.cli.summaries import show_space, show_tracked, show_training
-    from shelfwise.track.record import record_training
-    from shelfwise.track.tracker import open_trackers
-    from shelfwise.workspace import Workspace, folder_beside, usual_limit
-
-    chosen = options.build_recipe(recipe, {"seed": seed, "threads": threads}, **settings)
-    chosen = options.with_encoders(chosen, images, text_encoder, image_encoder)
-    with terminal.telling_steps() as notify, open_trackers(track, notify) as tracker:
-        if chosen.finetune:
-            with open_trackers(track, notify) as losses:  # a run of its own: curves of the encoder
-                chosen = encoders.finetuned(catalogue, chosen, split, Path(model), (notify, losses))
-        space = Workspace(memory or usual_limit(), work or folder_beside(model))
-        categorizer = shelfwise.Categorizer(chosen).fit(catalogue, split=split, notify=notify, space=space)
-        categorizer.save(model)
-        told = categorizer.training_.to_dict()
-        if tracker:
-            tracker.begin(Path(model).name, chosen.to_dict(), told["data_sha256"], {"catalogue": catalogue})
-            record_training(tracker, told, Path(model))
-    if as_json:
-        about = {"memory": space.to_dict(), "tracked": tracker.places}
-        terminal.write_json({"model": model, **told, **about})
-    else:
-        show_space(terminal.stdout(), space)
-        show_training(terminal.stdout(), categorizer.training_, _next_steps(model, catalogue, split))
-        show_tracked(terminal.stdout(), tracker.places, tracker.notes)
+main.add_command(training.train)
 
 
 @main.command(short_help="Tell how good a model is, and write a report.")
@@ -161,6 +94,9 @@ def train(
 @options.encoders()
 @click.option(
     "--report", metavar="DIR", type=click.Path(path_type=Path), help="Write report.html and its numbers."
+)
+@click.option(
+    "--against", metavar="DIR", help="Another model, such as the one before: say which answers differ."
 )
 @options.promise("See what becomes of a promise of this precision, such as 0.95.")
 @options.seed("Seed of the samples that the intervals come from.")
@@ -174,12 +110,14 @@ def evaluate(
     text_encoder: str | None,
     image_encoder: str | None,
     report: Path | None,
+    against: str | None,
     promise: float | None,
     seed: int | None,
     track: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Tell how good MODEL (a folder, or mlflow:RUN_ID) is on the labelled products of CATALOGUE."""
+    from shelfwise.cli.changes import show_compared
     from shelfwise.cli.summaries import show_scores, show_tracked
     from shelfwise.track.model import resolve_model
     from shelfwise.track.record import record_evaluation
@@ -193,6 +131,7 @@ def evaluate(
     scores = shelfwise.score(outcome, seed=seed or 0)
     title = f"{model} on {catalogue}"
     page = shelfwise.write_report(outcome, scores, report, title) if report else None
+    compared = training.compared(against, categorizer, catalogue, split)
     if tracker:
         with tracker:
             about = {"catalogue": catalogue, "model": model}
@@ -200,9 +139,12 @@ def evaluate(
             tracker.begin(f"{Path(model).name} evaluated", categorizer.recipe.to_dict(), data, about)
             record_evaluation(tracker, outcome, scores, report)
     if as_json:
-        terminal.write_json(scores.to_dict() | ({"report": str(page)} if page else {}))
+        more = {"report": page and str(page), "against": compared and compared.to_dict()}
+        terminal.write_json(scores.to_dict() | {name: value for name, value in more.items() if value})
     else:
         show_scores(terminal.stdout(), outcome, scores, page)
+        if compared is not None:
+            show_compared(terminal.stdout(), compared.to_dict())
         show_tracked(terminal.stdout(), tracker.places, tracker.notes)
 
 
@@ -274,10 +216,3 @@ main.add_command(reviewing.review)
 main.add_command(reviewing.correct)
 main.add_command(shelving.shelves)
 main.add_command(serving.serve)
-
-
-def _next_steps(model: str, catalogue: str, split: str | None) -> list[str]:
-    """The commands to try after training."""
-    evaluate = ["evaluate", model, catalogue, "--split", split or "", "--report", "report"]
-    predict = ["predict", model, "NEW_PRODUCTS", "--output", "sorted.csv", "--promise", "0.95", "--explain"]
-    return [shlex.join(["shelfwise", *words]) for words in ([evaluate, predict] if split else [predict])]

@@ -54,9 +54,9 @@ def roles() -> _Decorator:
     return click.option("--role", "roles", metavar="ROLE=COL", multiple=True, callback=_pairs, help=meaning)
 
 
-def recipe() -> _Decorator:
+def recipe(more: str = "") -> _Decorator:
     """The settings."""
-    meaning = "Settings: a TOML file, or a name that `shelfwise recipes` lists."
+    meaning = f"Settings: a TOML file, or a name that `shelfwise recipes` lists.{more}"
     return click.option("--recipe", metavar="FILE", help=meaning)
 
 
@@ -173,14 +173,17 @@ def with_encoders(recipe: Recipe, images: str | None, text: str | None, image: s
     return replace(recipe, encoder=encoder, pictures=pictures)
 
 
-def build_recipe(file: str | None, on_top: Mapping[str, object], **catalogue: object) -> Recipe:
+def build_recipe(
+    file: str | None, on_top: Mapping[str, object], base: Recipe | None = None, /, **catalogue: object
+) -> Recipe:
     """Return the settings of a recipe file with those of the options on top; None = was not given.
 
-    `on_top`: settings that stand on top of a recipe. `catalogue`: those of its table `catalogue`.
+    `on_top`: settings that stand on top of a recipe. `base`: what a recipe file does not name is taken from;
+    the defaults otherwise. `catalogue`: settings of its table `catalogue`.
     """
     from shelfwise.recipe import Recipe
 
-    plain = (Recipe.read(file) if file else Recipe()).to_dict()
+    plain = (Recipe.read(file, base) if file else base or Recipe()).to_dict()
     plain |= {name: value for name, value in on_top.items() if value is not None}
     given = {name: value for name, value in catalogue.items() if value is not None}
     if isinstance(roles := given.get("roles"), dict):

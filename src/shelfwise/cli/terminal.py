@@ -26,6 +26,8 @@ _STEPS = {
     "read": "Reading the catalogue",
     "folds": "Answering for products that are held out",
     "decision": "Calibrating, and preparing promises",
+    "compare": "Comparing with what the model learned from",
+    "change": "Asking both models",
     "learn": "Learning from all products",
     "reading": "Reading the catalogue",
     "doubts": "Comparing labels with made-up errors",

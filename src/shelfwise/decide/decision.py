@@ -59,6 +59,20 @@ class Record:
         names = Record.__dataclass_fields__
         return Record(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
+    def only(self, rows: NDArray[np.int64], groups: NDArray[np.int64], depth: int) -> Record:
+        """Some of the answers, in other groups [rows], in a tree of another depth.
+
+        Where that is deeper, a shelf without shelves below stands for itself, as ever.
+        """
+        level = np.minimum(np.arange(depth), self.chain.shape[1] - 1)
+        return Record(
+            self.confidence[rows],
+            self.right[rows],
+            np.ascontiguousarray(self.chain[np.ix_(rows, level)]),
+            np.ascontiguousarray(self.chain_right[np.ix_(rows, level)]),
+            groups,
+        )
+
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The record as named arrays."""
         return {
