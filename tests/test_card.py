@@ -55,6 +55,48 @@ def test_promise_is_not_rounded_up():
     assert "| 99.5% | cannot be promised | |" in write_card(STATE, TREE)
 
 
+def test_card_tells_how_to_make_the_model_again():
+    training = STATE["training"] | {"made_with": {"shelfwise": "1.2", "numpy": "2.0"}}
+    split = STATE["roles"] | {"split": "fold"}
+    card = write_card(STATE | {"training": training, "roles": split}, TREE)
+
+    assert "with seed 7" in card
+    assert "`shelfwise train CATALOGUE --split fold --recipe THIS_FOLDER --model NEW`" in card
+    assert "- Made with numpy 2.0, shelfwise 1.2." in card
+    assert "It started" not in card
+    assert "What changed" not in card
+
+
+UPDATE = {
+    "from": "f00d", "same": 1_000, "new": 20, "changed": 3, "moved": 2, "gone": 1,
+    "categories_added": ["Hats"], "categories_gone": [],
+    "change": {
+        "products": 500, "of": 900, "held_out": True, "changed": 25, "share": 0.05, "promise": 0.95,
+        "confidence": {"old": 0.8, "new": 0.81}, "accepted": {"old": None, "new": 0.345},
+        "scores": {
+            "old": {"rows": 480, "accuracy": 0.7, "weighted_f1": 0.69, "macro_f1": 0.6},
+            "new": {"rows": 480, "accuracy": 0.75, "weighted_f1": 0.74, "macro_f1": 0.61},
+        },
+        "moves": [{"old": "Boots", "new": "Sandals", "products": 7}], "added": ["Hats"], "gone": [],
+    },
+}  # fmt: skip
+
+
+def test_card_tells_by_how_much_an_update_moved():
+    card = write_card(STATE | {"training": STATE["training"] | {"update": UPDATE}}, TREE)
+
+    assert "1,000 are as they were, 20 are new, 3 show something else, 2 stand on another shelf, 1" in card
+    assert "- New categories: `Hats`." in card
+    assert "Of 500 products that were held out from both, 25 get another answer (5.00%)" in card
+    assert "was 80.0% and is 81.0%" in card
+    assert (
+        "On 480 of them with a category: accuracy 70.00%, now 75.00%, weighted F1 69.00%, now 74.00%." in card
+    )
+    assert "- Accepted at 95%: refused, now 34.5%." in card
+    assert "- From `Boots` to `Sandals`: 7 products." in card
+    assert "manifest has the SHA-256 `f00d`" in card
+
+
 def test_notes_are_listed_and_their_absence_is_said():
     noted = STATE | {"training": STATE["training"] | {"notes": ["one", "two"]}}
 

@@ -39,6 +39,16 @@ def simulate(rows: int = 3000, seed: int = 0) -> Record:
 # -- the record ----------------------------------------------------------------------------------------------
 
 
+def test_some_answers_of_a_record_in_a_tree_of_another_depth():
+    record = record_of([[0.5, 0.2, 0.2, 0.1], [0.1, 0.1, 0.1, 0.7]], [BOOTS, WATCHES])
+    deeper = record.only(np.array([1]), np.array([7]), 4)
+
+    assert deeper.confidence.tolist() == record.confidence[1:].tolist()
+    assert (deeper.right.tolist(), deeper.groups.tolist()) == ([True], [7])
+    np.testing.assert_array_equal(deeper.chain, [[*record.chain[1], record.chain[1, -1]]])
+    np.testing.assert_array_equal(record.only(np.array([0]), np.array([0]), 2).chain, record.chain[:1, :2])
+
+
 def test_a_record_holds_the_chain_of_the_best_category():
     record = record_of([[0.5, 0.2, 0.2, 0.1]], [BOOTS])
     assert record.confidence.tolist() == [0.5]

@@ -88,7 +88,7 @@ def test_learned_ids_are_known():
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.floats(0, 9, width=16)), max_size=12))
 def test_a_support_is_carried_by_product_and_class(entries):
-    """Of classes (four, of which two become one and one is gone) and products (five, of which one is gone)."""
+    """Of four classes one is gone, and of five products one."""
     entries = sorted(set(entries), key=lambda e: e[1])
     starts = np.searchsorted([c for _, c, _ in entries], np.arange(5)).astype(np.int64)
     support = Support(

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfwise.errors import RecipeError
-from shelfwise.recipe import CatalogueRecipe, DecisionRecipe, NeighboursRecipe, Recipe, TextRecipe, built_in
+from shelfwise.recipe import (
+    CatalogueRecipe,
+    DecisionRecipe,
+    NeighboursRecipe,
+    Recipe,
+    TextRecipe,
+    built_in,
+    trained_on,
+)
 
 RECIPES = st.builds(
     Recipe,
@@ -161,3 +169,22 @@ def test_a_near_name_is_offered_and_else_all_are_listed():
 def test_plain_values_that_are_no_recipe():
     with pytest.raises(RecipeError, match="recipe: Expected `object`"):
         Recipe.from_dict([1, 2])
+
+
+def test_a_recipe_names_what_differs_from_another(tmp_path):
+    file = tmp_path / "more.toml"
+    file.write_text("[text]\nbits = 20\n[text.weights]\nbrand = 0.1\n")
+    base = Recipe.parse("seed = 7\n[text]\nwords = 1\ncost = 2.0")
+    recipe = Recipe.read(file, base)
+
+    assert (recipe.seed, recipe.text.words, recipe.text.cost, recipe.text.bits) == (7, 1, 2.0, 20)
+    assert recipe.text.weights == {"brand": 0.1}
+
+
+def test_the_recipe_of_a_model_is_read_from_its_folder(saved_toy, toy_model, tmp_path):
+    assert Recipe.read(saved_toy).text == toy_model.recipe.text
+    assert trained_on(saved_toy) == toy_model.training_.data_sha256
+    assert trained_on(tmp_path) is None
+    (tmp_path / "model.json").write_text('{"recipe": 3}')
+    with pytest.raises(RecipeError, match="not that of a model"):
+        Recipe.read(tmp_path)

@@ -112,7 +112,8 @@ def _change(told: Mapping[str, Any]) -> list[str]:
 def _again(state: Mapping[str, Any]) -> list[str]:
     """What the same bytes are made of."""
     training = state["training"]
-    versions = ", ".join(f"{name} {version}" for name, version in training.get("made_with", {}).items())
+    made_with = sorted(training.get("made_with", {}).items())
+    versions = ", ".join(f"{name} {version}" for name, version in made_with)
     before = training.get("update", {}).get("from")
     split = f" --split {state['roles']['split']}" if state["roles"].get("split") else ""
     lines = [

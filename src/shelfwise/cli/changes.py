@@ -18,18 +18,13 @@ def show_update(console: Console, told: Mapping[str, Any]) -> None:
     if "from" not in told:
         return
     heading(console, f"Started from the model {told['from'][:12]}")
-    kinds = {
-        "same": "as it was", "new": "new", "changed": "with another text or picture",
-        "moved": "on another shelf", "gone": "gone",
-    }  # fmt: skip
-    seen = ", ".join(f"{told[name]:,} {said}" for name, said in kinds.items() if told[name])
-    lines(console, [f"Products: {seen}."])
+    lines(console, [f"Products: {_seen(told)}."])
     if told.get("corrected"):
         lines(console, [f"{count(told['corrected'], 'product')} put where people had put them."])
     if told.get("renamed"):
         lines(console, [f"{count(told['renamed'], 'product')} in categories that people had renamed."])
     if "change" in told:
-        show_compared(console, told["change"])
+        show_compared(console, {**told["change"], "learned": {}})  # that is told already
     else:
         _show_categories(console, told["categories_added"], told["categories_gone"])
 
@@ -53,10 +48,22 @@ def show_compared(console: Console, told: Mapping[str, Any]) -> None:
     table(console, ["", *columns, f">accepted at {100 * told['promise']:g} %"], rows)
     if not told["scores"]:
         lines(console, ["No scores: no products with a category are held out (--split)."])
+    if told["learned"] is None:
+        lines(console, ["Which products both learned is not known: they keep too little, or read others."])
+    elif told["learned"]:
+        lines(console, [f"Products learned: {_seen(told['learned'])}."])
     if told["moves"]:
         moves = [(f"{move['products']:,}", move["old"], move["new"]) for move in told["moves"][:_SHOWN]]
         table(console, [">products", "was", "is"], moves)
     _show_categories(console, told["added"], told["gone"])
+
+
+def _seen(told: Mapping[str, Any]) -> str:
+    kinds = {
+        "same": "as it was", "new": "new", "changed": "with another text or picture",
+        "moved": "on another shelf", "gone": "gone",
+    }  # fmt: skip
+    return ", ".join(f"{told[name]:,} {said}" for name, said in kinds.items() if told[name])
 
 
 def _row(told: Mapping[str, Any], name: str) -> tuple[str, ...]:

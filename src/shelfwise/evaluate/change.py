@@ -22,6 +22,7 @@ from shelfwise.catalogue.splits import given_split
 from shelfwise.categorizer import Categorizer
 from shelfwise.errors import CatalogueError, PromiseError
 from shelfwise.evaluate.intervals import count_classes, f1_scores
+from shelfwise.past import Match
 from shelfwise.predictions import PredictOptions
 from shelfwise.reading import BATCH
 
@@ -40,7 +41,9 @@ class Compared:
     changed: answers that differ. moves: the most frequent of them, old category, new category, products.
     confidence: mean of the old model's and of the new one's. scores: by "old" and "new" rows, accuracy,
     weighted and macro F1; None where they would flatter. accepted: share that each accepts at the promise;
-    None: refused. added, gone: categories. data_sha256: of what each learned from.
+    None: refused. added, gone: categories. data_sha256: of what each learned from. learned: how many of the
+    products that the new one learned are as the old one learned them ("same"), "new", "changed" in what they
+    show or "moved" to another category, and how many are "gone"; None: the models keep too little to tell.
     """
 
     products: int
@@ -55,6 +58,7 @@ class Compared:
     added: tuple[str, ...]
     gone: tuple[str, ...]
     data_sha256: Mapping[str, str]
+    learned: Mapping[str, int] | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; shares are 0..1."""
@@ -104,7 +108,24 @@ def compare(
         added=tuple(sorted(set(new.taxonomy_.labels) - labels)),
         gone=tuple(sorted(labels - set(new.taxonomy_.labels))),
         data_sha256={"old": old.training_.data_sha256, "new": new.training_.data_sha256},
+        learned=_learned(old, new),
     )
+
+
+def _learned(old: Categorizer, new: Categorizer) -> dict[str, int] | None:
+    """How far the products that two models learned are the same; None where they do not keep that.
+
+    Digests of products can be compared where both models read the same fields and vectors, and tell products
+    apart by the same.
+    """
+    models = (old, new)
+    read = {(m.roles_.product_id is None, m.views_.fields, tuple(m.training_.fields)) for m in models}
+    if old.past_ is None or new.past_ is None or len(read) > 1 or old.marks_ != new.marks_:
+        return None
+    trees = [model.corrections_.learned.taxonomy for model in models]
+    names = _followed(pl.Series(trees[0].labels, dtype=pl.String), new.renamed_)
+    match = Match.of(old.past_, new.past_.rows, new.past_.y, trees[1].codes(names))
+    return {name: getattr(match, name) for name in ("same", "new", "changed", "moved", "gone")}
 
 
 def _draw(
