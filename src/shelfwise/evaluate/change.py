@@ -122,9 +122,10 @@ def _learned(old: Categorizer, new: Categorizer) -> dict[str, int] | None:
     read = {(m.roles_.product_id is None, m.views_.fields, tuple(m.training_.fields)) for m in models}
     if old.past_ is None or new.past_ is None or len(read) > 1 or old.marks_ != new.marks_:
         return None
-    trees = [model.corrections_.learned.taxonomy for model in models]
-    names = _followed(pl.Series(trees[0].labels, dtype=pl.String), new.renamed_)
-    match = Match.of(old.past_, new.past_.rows, new.past_.y, trees[1].codes(names))
+    labels = old.corrections_.learned.taxonomy.labels  # as both call them now
+    names = pl.Series([old.corrections_.shelves.names[label] for label in labels], dtype=pl.String)
+    codes = new.taxonomy_.codes(_followed(names, new.renamed_))
+    match = Match.of(old.past_, new.past_.rows, new.corrections_.shelves.into[new.past_.y], codes)
     return {name: getattr(match, name) for name in ("same", "new", "changed", "moved", "gone")}
 
 
