@@ -102,8 +102,7 @@ class Categorizer:
             notify: called with the name of each step as it begins.
             space: how much memory may be filled, and where files are put that do not fit into it; None: any
                 amount. The model is the same to the bit.
-            start: a model of an earlier state of the catalogue, to go on from (see `update`). The recipe must
-                be that model's but for what may differ.
+            start: a model of an earlier dump to go on from, whose recipe this one's is (see `update`).
 
         Raises:
             CatalogueError, LabelError, RecipeError: what is wrong with the catalogue, its categories or the
