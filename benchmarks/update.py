@@ -25,6 +25,7 @@ import polars as pl
 from sklearn.metrics import accuracy_score, f1_score
 
 from measure import measured
+from peers import labelled
 from record import DATA, circumstances, in_words, store, table
 
 SHELFWISE = Path(sys.executable).with_name("shelfwise")
@@ -86,7 +87,8 @@ class Bench:
         self.products = pl.read_parquet(DATA / name / "products.parquet")
         self.whole = box / "whole.parquet"
         self.products.write_parquet(self.whole)
-        self.truth = self.products.filter(pl.col("split") == "test")[LABEL].fill_null("").to_list()
+        tested = self.products.filter(pl.col("split") == "test")
+        self.truth = tested.select(pl.when(labelled(LABEL)).then(LABEL)).to_series().to_list()
         self.best: list[str] = []
         self.result: dict[str, Any] = {"catalogue": name, "rows": self.products.height, "dumps": {}}
 
@@ -121,7 +123,7 @@ class Bench:
 
     def scores(self, said: list[str]) -> dict[str, float]:
         """Scores on the rows that have a category, in per cent."""
-        told = [(truth, answer) for truth, answer in zip(self.truth, said, strict=True) if truth]
+        told = [(truth, answer) for truth, answer in zip(self.truth, said, strict=True) if truth is not None]
         return scores([truth for truth, _ in told], [answer for _, answer in told])
 
 
