@@ -19,7 +19,7 @@ class Methods:
     """Methods of every kind, in tasks; `heard` is what became of some."""
 
     def __init__(self):
-        self.heard = []
+        self.begun, self.heard = [], []
         self.open = asyncio.Event()
 
     async def echo(self, message, call):
@@ -39,6 +39,7 @@ class Methods:
         raise NotImplementedError
 
     async def wait(self, message, call):
+        self.begun.append(message)
         try:
             await self.open.wait()
         except asyncio.CancelledError:
@@ -200,9 +201,9 @@ def test_callers_that_go_or_run_out_of_time_end_their_methods(served):
     methods, channel, _ = served
     methods.heard.clear()
     gone = channel.unary_unary("/t/wait").future(b"gone")
-    time.sleep(0.1)
+    until(lambda: methods.begun)
     gone.cancel()
-    late = refused(channel, "wait", b"late", timeout=0.2)
+    late = refused(channel, "wait", b"late", timeout=1)
     until(lambda: len(methods.heard) == 2)
 
     assert late.code() == grpc.StatusCode.DEADLINE_EXCEEDED
