@@ -37,21 +37,13 @@ PAUSE = 0.25  # seconds between two looks at the memory
 
 def write_rows(found: list, beside: list[int], folder: Path, asked: argparse.Namespace) -> int:
     """Write the catalogue as Parquet files of half a million rows; its size in bytes."""
-    folder.mkdir()
     step = min(scale.BATCH, asked.rows)
     base = [
         scale.batch_of(found, beside, first, min(step, min(FILE, asked.rows) - first), asked.seed + 1)
         for first in range(0, min(FILE, asked.rows), step)
     ]
     rows = pl.concat(base).drop("category_path")
-    for number, first in enumerate(range(0, asked.rows, FILE)):
-        part = rows.head(asked.rows - first)
-        if number:
-            part = part.with_columns(
-                product_id=pl.format("r{}", pl.int_range(first, first + part.height)),
-                title=pl.format("{} {}", "title", pl.lit(number)),
-            )
-        part.write_parquet(folder / f"{number:04d}.parquet", row_group_size=50_000)
+    scale.write_again_and_again(rows, asked.rows, folder)
     return sum(path.stat().st_size for path in folder.iterdir())
 
 

@@ -117,7 +117,6 @@ def lay(at: Ground, asked: argparse.Namespace) -> None:
     )
     found = scale.sources(products, asked.categories)
     beside = scale.siblings(found)
-    at.catalogue.mkdir()
     base = pl.concat(
         scale.batch_of(
             found, beside, first, min(scale.BATCH, min(FILE, at.rows) - first), asked.seed + at.rows
@@ -128,14 +127,7 @@ def lay(at: Ground, asked: argparse.Namespace) -> None:
     base = base.with_columns(
         category_path=pl.when(unlabelled).then(None).otherwise(pl.col("category_path")),
     )
-    for number, first in enumerate(range(0, at.rows, FILE)):
-        part = base.head(at.rows - first)
-        if number:
-            part = part.with_columns(
-                product_id=pl.format("r{}", pl.int_range(first, first + part.height)),
-                title=pl.format("{} {}", "title", pl.lit(number)),
-            )
-        part.write_parquet(at.catalogue / f"{number:04d}.parquet", row_group_size=50_000)
+    scale.write_again_and_again(base, at.rows, at.catalogue)
     step = round(1 / REVIEWED)
     decided = base.with_row_index("row").gather_every(step).filter(pl.col("category_path").is_not_null())
     decided.select(

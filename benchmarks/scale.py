@@ -130,6 +130,19 @@ def batch_of(found: list[Source], beside: list[int], first: int, count: int, see
     return pl.DataFrame({"product_id": identifiers, **columns})
 
 
+def write_again_and_again(base: pl.DataFrame, rows: int, folder: Path) -> None:
+    """Write so many rows as files of a catalogue; beyond `base` its rows come again, with other titles."""
+    folder.mkdir()
+    for number, first in enumerate(range(0, rows, base.height)):
+        part = base.head(rows - first)
+        if number:
+            part = part.with_columns(
+                product_id=pl.format("r{}", pl.int_range(first, first + part.height)),
+                title=pl.format("{} {}", "title", pl.lit(number)),
+            )
+        part.write_parquet(folder / f"{number:04d}.parquet", row_group_size=BATCH)
+
+
 def generate(source: Path, target: Path, asked: argparse.Namespace) -> None:
     """Write the generated catalogue in row groups; every category is among the rows to learn from."""
     products = pl.read_parquet(source, columns=["title", "description", "brand", "category_path"])

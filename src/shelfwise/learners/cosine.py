@@ -214,21 +214,25 @@ class CosineNeighbours:
 
 
 @compiled
+def take_kernel(found: Codes, cosine: Floats, q: int, number: int, value: np.float32) -> None:
+    """Put a row among the best of query q, if it is one; of equals, the earlier stays."""
+    at = found.shape[1] - 1
+    if value <= cosine[q, at]:
+        return
+    while at > 0 and cosine[q, at - 1] < value:
+        cosine[q, at] = cosine[q, at - 1]
+        found[q, at] = found[q, at - 1]
+        at -= 1
+    cosine[q, at] = value
+    found[q, at] = number
+
+
+@compiled
 def keep_kernel(similar: Floats, first: int, found: Codes, cosine: Floats) -> None:
     """Take rows [rows, queries], numbered from `first`, into the best; of equals, the earlier stays."""
-    most = found.shape[1]
     for row in range(similar.shape[0]):
         for q in range(similar.shape[1]):
-            value = similar[row, q]
-            if value <= cosine[q, most - 1]:
-                continue
-            at = most - 1
-            while at > 0 and cosine[q, at - 1] < value:
-                cosine[q, at] = cosine[q, at - 1]
-                found[q, at] = found[q, at - 1]
-                at -= 1
-            cosine[q, at] = value
-            found[q, at] = first + row
+            take_kernel(found, cosine, q, first + row, similar[row, q])
 
 
 @compiled
@@ -252,7 +256,6 @@ def rescore_kernel(
 
     Each cosine is summed in the order of `multiply_kernel`, so that it has the same bits.
     """
-    most = found.shape[1]
     for q in range(named.shape[0]):
         for k in range(named.shape[1]):
             if named[q, k] < 0:
@@ -260,12 +263,4 @@ def rescore_kernel(
             value = np.float32(0)
             for d in range(queries.shape[1]):
                 value = value + rows[q, k, d] * queries[q, d]
-            if value <= cosine[q, most - 1]:
-                continue
-            at = most - 1
-            while at > 0 and cosine[q, at - 1] < value:
-                cosine[q, at] = cosine[q, at - 1]
-                found[q, at] = found[q, at - 1]
-                at -= 1
-            cosine[q, at] = value
-            found[q, at] = named[q, k]
+            take_kernel(found, cosine, q, named[q, k], value)
