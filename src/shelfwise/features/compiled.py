@@ -33,6 +33,18 @@ def _count_bits_kernel(context: Any, word: Any) -> Any:  # noqa: ANN401 - numba'
 count_bits: Any = intrinsic(_count_bits_kernel)
 
 
+def _pattern_as_float_kernel(context: Any, pattern: Any) -> Any:  # noqa: ANN401 - numba's own
+    """The float32 whose bits a uint32 is; numba knows that of arrays alone."""
+
+    def generate(target: Any, build: Any, signature: Any, values: Any) -> Any:  # noqa: ANN401 - llvmlite's own
+        return build.bitcast(values[0], target.get_value_type(numba.types.float32))
+
+    return numba.types.float32(numba.types.uint32), generate
+
+
+pattern_as_float: Any = intrinsic(_pattern_as_float_kernel)
+
+
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """The array, or a contiguous copy, that nobody may write to.
 

@@ -8,7 +8,6 @@ are cut to their strongest features, so that the index stays small and rare word
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +62,7 @@ class NeighboursLearner:
         cosine = np.zeros((queries.shape[0], most), np.float32)
         kernels.find_nearest(
             queries.indptr, queries.indices, queries.data, self.posts_, self.rows_,
-            self.weights_.view(np.uint16), half_precision(), len(self.y_), most, found, cosine,
+            self.weights_.view(np.uint16), len(self.y_), found, cosine,
         )  # fmt: skip
         return found, cosine
 
@@ -87,12 +86,6 @@ class NeighboursLearner:
         self.y_ = read_only(tensors["y"].astype(np.int32, copy=False))
         self.classes_ = classes
         return self
-
-
-@cache
-def half_precision() -> NDArray[np.float32]:
-    """What each of the 65,536 patterns of a float16 is worth: kernels look it up, numba knows no float16."""
-    return read_only(np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32))
 
 
 def strongest(X: sparse.csr_matrix) -> sparse.csr_matrix:
