@@ -39,9 +39,11 @@ _STEPS = 30
 _PENALTY = 3.0  # on squared weights of standardised traits, as strong as that many claims
 _FITTED_ON = 8_000  # given claims
 _CLIP = 6.0  # standardised traits lie within
-_ODDS, _LEAD = 0.25, 3.0
-"""Say of the plain log-odds; and in a tree of one level, where kinds of errors hardly differ, of the plain
-lead in probability."""
+_LEAD, _LEAD_FLAT = 2.0, 3.0
+"""Say of the plain lead in probability, also in a tree of one level, where kinds of errors hardly differ."""
+_LEAD_CONFUSED = 8.0
+"""More of it, times the confusions' part of the errors: a confusion is told from a right label by little
+else, and what the kinds learn of right labels is learned from confusions, too."""
 _STREAM = 41  # random choices of their own: a catalogue's order may come of the same seed
 _BIN = 100  # claims of each side from which on shares are looked up in bins
 _BINS = np.linspace(0.1, 0.9, 41)  # parts of the made-up claims above a bound
@@ -172,18 +174,15 @@ def _told(
     shares: NDArray[np.float64],
     alone: NDArray[np.bool_],
 ) -> Doubt:
-    """The doubts with some say of a plain comparison with the best other category, as many as before."""
-    given = evidence.given
+    """The doubts with some say of the best other category's plain lead in probability, as many as before."""
+    given, names = evidence.given, kinds_of(evidence.tree)
     odds = np.log(doubt + 1e-12) - np.log1p(-np.minimum(doubt, 1 - 1e-12))
-    best, p = given.best.astype(np.float64), given.p.astype(np.float64)
-    if "sister" in kinds_of(evidence.tree):
-        plain = _ODDS * (np.log(best + 1e-5) - np.log(p + 1e-5))
-    else:
-        plain = _LEAD * (best - p)
-    blended = odds + np.where(alone, 0.0, plain)
+    lead = given.best.astype(np.float64) - given.p.astype(np.float64)
+    say = _LEAD if "sister" in names else _LEAD_FLAT
+    say += _LEAD_CONFUSED * float(shares[-1] / shares.sum())
+    blended = odds + np.where(alone, 0.0, say * lead)
     final = 1 / (1 + np.exp(-(blended + _shift(blended, float(doubt.mean())))))
     part = kinds / np.maximum(kinds.sum(axis=1, keepdims=True), 1e-12)
-    names = kinds_of(evidence.tree)
     return Doubt(
         final.astype(np.float32),
         part.astype(np.float32),
