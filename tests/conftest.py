@@ -95,6 +95,24 @@ def saved_seeing(seeing, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def server(saved):
+    """A server of `saved` over both doors that takes little at a time."""
+    from serve_shop import SMALL, serving
+
+    with serving(f"shop={saved}", *SMALL) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def channel(server):
+    """A channel of gRPC to `server`."""
+    import grpc
+
+    with grpc.insecure_channel(server.grpc) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def toys():
     """Ninety products of an easy shop: one word of the title names the shelf, the others say nothing."""

@@ -6,10 +6,12 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 
 import httpx
@@ -93,6 +95,26 @@ class Running:
             self.process.kill()
             self.process.stdout.close()
             self.process.stderr.close()
+
+
+SMALL = ("--max-items", "50", "--max-body", "200000", "--lame-duck", "0")
+"""Options of a server that takes little at a time, and ends at once."""
+
+
+def counted(server, door, outcome):
+    """How many requests over a door have had an outcome."""
+    with server.client() as client:
+        page = client.get("/metrics").text
+    found = re.search(rf'shelfwise_requests_total{{door="{door}",outcome="{outcome}"}} (\S+)', page)
+    return float(found[1]) if found else 0.0
+
+
+def until(true, seconds=10):
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager

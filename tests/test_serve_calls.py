@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
+from serve_shop import until
 from shelfwise.serve.calls import Core, in_task
 
 SECRET = "what only the log may say"
@@ -128,14 +129,6 @@ def refused(channel, name, message=b"x", **settings):
     with pytest.raises(grpc.RpcError) as raised:
         call(channel, name, message, **settings)
     return raised.value
-
-
-def until(true, seconds=10):
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_method_sees_message_metadata_and_time(served):

@@ -7,14 +7,8 @@ import polars as pl
 import pytest
 
 from serve_fuzz import odd_body
-from serve_shop import offline, png, same, serving
+from serve_shop import offline, png, same
 from shelfwise.predictions import PredictOptions
-
-
-@pytest.fixture(scope="module")
-def server(saved):
-    with serving(f"shop={saved}", "--max-items", "50", "--max-body", "200000", "--lame-duck", "0") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,9 @@ import struct
 import polars as pl
 import pytest
 
-from serve_shop import same, serving
+from serve_shop import same
 
 HEADER = "inference-header-content-length"
-
-
-@pytest.fixture(scope="module")
-def server(saved):
-    with serving(f"shop={saved}", "--max-items", "50", "--max-body", "200000", "--lame-duck", "0") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

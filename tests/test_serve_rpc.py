@@ -6,23 +6,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from serve_shop import offline, rows, same, serving
+from serve_shop import offline, rows, same
 from shelfwise.client.rpc import from_message
 from shelfwise.predictions import PredictOptions
 from shelfwise.serve.proto.inference import grpc_predict_v2_pb2 as v2
 from shelfwise.serve.proto.shelfwise.v1 import categorizer_pb2 as pb
-
-
-@pytest.fixture(scope="module")
-def server(saved):
-    with serving(f"shop={saved}", "--max-items", "50", "--max-body", "200000", "--lame-duck", "0") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def channel(server):
-    with grpc.insecure_channel(server.grpc) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

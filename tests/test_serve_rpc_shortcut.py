@@ -1,12 +1,11 @@
 """The short way to products over gRPC: what the usual way says, to the byte, and calls that end early."""
 
-import re
 import time
 
 import grpc
 import pytest
 
-from serve_shop import serving
+from serve_shop import SMALL, counted, serving, until
 from shelfwise.serve.proto.shelfwise.v1 import categorizer_pb2 as pb
 
 BOOT = pb.Product(title="red leather boot")
@@ -31,26 +30,13 @@ SENT = [
     *(("PredictBatch", many.SerializeToString()) for many in MANY),
     ("Predict", b"\xff" * 9), ("PredictBatch", b"\x0a\xff\xff\xff\xff\x0f"),
 ]  # fmt: skip
-QUICK = ["--max-items", "50", "--lame-duck", "0"]
-
-
-@pytest.fixture(scope="module")
-def server(saved):
-    with serving(f"shop={saved}", *QUICK) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def channel(server):
-    with grpc.insecure_channel(server.grpc) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
 def usual(saved):
     """To a server whose calls all go the usual way: they are traced, for a collector that is not there."""
     with (
-        serving(f"shop={saved}", *QUICK, "--trace", "http://127.0.0.1:9") as running,
+        serving(f"shop={saved}", *SMALL, "--trace", "http://127.0.0.1:9") as running,
         grpc.insecure_channel(running.grpc) as opened,
     ):
         yield opened
@@ -62,22 +48,6 @@ def ask(channel, name, message, **settings):
         return channel.unary_unary(f"/shelfwise.v1.Categorizer/{name}")(message, **settings)
     except grpc.RpcError as error:
         return error.code(), error.details(), sorted(error.trailing_metadata())
-
-
-def count(server, door_outcome):
-    """How many calls have had an outcome."""
-    with server.client() as client:
-        page = client.get("/metrics").text
-    found = re.search(rf'shelfwise_requests_total{{door="grpc",outcome="{door_outcome}"}} (\S+)', page)
-    return float(found[1]) if found else 0.0
-
-
-def until(true):
-    """Wait until something is so."""
-    end = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("name", "message"), SENT)
@@ -95,13 +65,13 @@ def test_some_of_them_are_answered_and_some_refused(channel):
 
 
 def test_a_caller_that_goes_gives_back_its_place(server, channel):
-    before = count(server, "CANCELLED")
+    before = counted(server, "grpc", "CANCELLED")
     slow = pb.PredictBatchRequest(products=[BOOT] * 32, options=pb.Options(explain=True)).SerializeToString()
     asked = [channel.unary_unary("/shelfwise.v1.Categorizer/PredictBatch").future(slow) for _ in range(4)]
     time.sleep(0.02)
     for one in asked:
         one.cancel()
-    until(lambda: count(server, "CANCELLED") + count(server, "OK") >= before + 4)
+    until(lambda: counted(server, "grpc", "CANCELLED") + counted(server, "grpc", "OK") >= before + 4)
 
     with server.client() as client:
         assert "shelfwise_requests_under_way 0.0" in client.get("/metrics").text
@@ -134,7 +104,7 @@ def test_a_busy_server_refuses_and_says_when_to_come_again(saved):
             time.sleep(0.05)
 
     with (
-        serving(f"shop={saved}", *QUICK, "--concurrency", "1") as server,
+        serving(f"shop={saved}", *SMALL, "--concurrency", "1") as server,
         grpc.insecure_channel(server.grpc) as channel,
     ):
         answers = channel.stream_stream("/shelfwise.v1.Categorizer/PredictStream")(products())
@@ -151,7 +121,7 @@ def test_a_busy_server_refuses_and_says_when_to_come_again(saved):
 
 def test_a_token_is_asked_for(saved):
     with (
-        serving(f"shop={saved}", *QUICK, "--token", "word") as server,
+        serving(f"shop={saved}", *SMALL, "--token", "word") as server,
         grpc.insecure_channel(server.grpc) as channel,
     ):
         having = [("authorization", "Bearer word")]

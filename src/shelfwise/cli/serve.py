@@ -22,7 +22,7 @@ _PORT = click.IntRange(0, 65535)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}").fullmatch
 
 
-_STEADY = "The same once there has been a queue for a while.  [default: a twentieth of --max-delay]"
+_STEADY = "The same once there has been a queue for a while.  [default: a hundredth of --max-delay]"
 
 
 def _limits() -> Callable[[Callable[..., Any]], Callable[..., Any]]:

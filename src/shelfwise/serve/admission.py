@@ -1,11 +1,15 @@
 """Who is let in: a request that would have to wait too long is refused before it costs anything.
 
 What is in the queue, times what one product takes, is the wait (Little's law). A short burst may wait for
-`Limits.delay`. A queue that has not run empty for a while is no burst: more comes than can be done, and
-everyone in it waits for nothing but for those before; then only `Limits.steady` is allowed (the idea of
-CoDel, Nichols and Jacobson 2012, in the form that Maurer, "Fail at scale", 2015 gives it). Under overload the
-answers that are given are so as quick as a little before it, and no fewer. A few callers with large requests
-who wait for each other are no overload: up to `_FEW` requests may stand there for as long as a burst.
+`Limits.delay`. A queue that does not run empty is no burst: more comes than can be done, and everyone in it
+waits for nothing but for those before (the idea of CoDel, Nichols and Jacobson 2012, in the form that Maurer,
+"Fail at scale", 2015 gives it). So the longer a queue has been in use, the less may wait; after `_BURST` no
+more than keeps the model at work: a batch in it and one that comes next (or `Limits.steady`, where that is
+more). Under overload the answers that are given are so as quick as a little before it, and no fewer.
+
+A few callers with large requests who wait for each other are no overload: up to `_FEW` requests may stand
+there for as long as a burst. But where one was refused in the last second (`_AGAIN`: then it is told to come
+again), there are more than these few.
 
 How many products go through the model together is bounded by what they gain. Where a sentence encoder takes
 2 ms for a batch and 3 ms for each product in it, the last fifty of a batch of 64 make nothing cheaper, and
@@ -23,12 +27,15 @@ from shelfwise.serve.refusal import RefusedError
 _SMOOTH = 0.2
 _LEAST = 8  # products a batch counts as at least: small ones would make a product look dear
 _FEW = 8
-_BATCHES = 2
+_BATCHES = 2  # one in the model, and one that waits
 _BURST = 0.1  # seconds that a queue may be in use without being taken for one that stays
+_AGAIN = 1.0  # seconds after which the first of those who were refused may be back
+_STEADY = 0.01  # the wait in a queue that stays, as a share of that in a burst
 _GAIN = 0.1  # what a batch costs by itself may be this share of what its products cost
 _MEMORY = 0.95  # what the batches before one count for beside it
 _SPREAD = 0.03  # variance of sizes, over their mean squared, below which they tell nothing
-_PROBE = 16  # one batch in so many may have any size: all of one size would tell nothing
+_PROBE = 16  # one batch in so many is a small one: all of one size would tell nothing
+_SMALL = 0.25  # how large, beside the others
 
 
 class Pace:
@@ -72,7 +79,7 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._steady = limits.delay / 20 if limits.steady is None else limits.steady
+        self._steady = limits.delay * _STEADY if limits.steady is None else limits.steady
         self._seconds = 0.0  # that a product took lately
         self._pace, self._batches = Pace(), 0
         self._empty_at, self._refused_at = time.monotonic(), -math.inf
@@ -89,19 +96,28 @@ class Admission:
     @property
     def batch(self) -> int:
         """How many products go through the model together, if there are as many."""
-        most = self._limits.batch
-        return self._pace.enough(most) if self._batches % _PROBE else most
+        enough = self._pace.enough(self._limits.batch)
+        return math.ceil(enough * _SMALL) if self._batches % _PROBE == _PROBE - 1 else enough
 
     def check(self, now: float | None = None) -> None:
         """Raise RefusedError where any request would have to wait too long."""
-        delay, limits = self.waiting * self._seconds, self._limits
-        full = self._pace.enough(limits.batch) * self._seconds
-        steady = max(self._steady, _BATCHES * full)  # a slow model needs full batches
-        if delay <= limits.delay and (delay <= steady or self.requests < _FEW):
+        delay = self.waiting * self._seconds
+        if delay <= self._limits.delay and (delay <= self._steady or self._is_short()):
             return
         now = time.monotonic() if now is None else now
-        if delay > limits.delay or now - self._empty_at > _BURST:
+        if delay > self._patience(now):
             raise self._busy(now)
+
+    def _is_short(self) -> bool:
+        """Whether what is there is no more than keeps the model at work."""
+        most = _BATCHES * self._pace.enough(self._limits.batch)
+        return self.requests < _BATCHES or self.waiting < most
+
+    def _patience(self, now: float) -> float:
+        """Seconds that a request may wait in a queue that is not short."""
+        if self.requests < _FEW and now - self._refused_at > _AGAIN:
+            return self._limits.delay
+        return self._limits.delay * (1 - (now - self._empty_at) / _BURST)
 
     def enter(self, cost: int, now: float) -> None:
         """Count a request in, or raise RefusedError; `now` by `time.monotonic`."""
@@ -122,9 +138,9 @@ class Admission:
     def emptied(self, now: float, cost: int = 0) -> None:
         """The last one that waited has reached the model, in a batch of that cost.
 
-        A batch that is half full is no lull: it took with it what had come while the model was busy.
+        A batch that is more than half full is no lull: it took what had come while the model was busy.
         """
-        if 2 * cost < self._pace.enough(self._limits.batch):
+        if 2 * cost <= self._pace.enough(self._limits.batch):
             self._lull(now)
 
     def took(self, cost: int, seconds: float) -> None:

@@ -39,7 +39,7 @@ class Limits:
         Seconds that a request may have to wait, by what the model did lately; longer is refused at once.
     steady
         The same once requests have been waiting for a tenth of a second on end, which is no burst any more;
-        but never less than two batches take that are as large as it pays. None is a twentieth of `delay`.
+        but never less than two batches take that are as large as it pays. None is a hundredth of `delay`.
     batch
         Products that go through the model together at most; fewer where more gain little.
     wait

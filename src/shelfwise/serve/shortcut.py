@@ -9,7 +9,6 @@ usual way through `guard` and `http`; both ways give the same answers, byte for 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import Any, ClassVar
@@ -18,11 +17,11 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol  # noqa: TID253 - what it is about
 
 from shelfwise.serve import bodies
-from shelfwise.serve.batching import Job
 from shelfwise.serve.guard import HEADERS, Guard, headers_of, name_request, refusal_body, too_large
-from shelfwise.serve.messages import Prediction, PredictRequest
+from shelfwise.serve.messages import PredictAnswer, PredictRequest
 from shelfwise.serve.refusal import HTTP_STATUS, RefusedError
 from shelfwise.serve.service import Order, Service
+from shelfwise.serve.turn import Turn
 
 _LOG = logging.getLogger("shelfwise.serve.http")
 PATH = b"/v1/predict"
@@ -40,7 +39,7 @@ class _Nobody:
         """Nobody waits for it."""
 
 
-class Turn:
+class RequestTurn(Turn):
     """One request and its answer; has what uvicorn's protocol expects of a cycle.
 
     Parameters
@@ -55,26 +54,23 @@ class Turn:
     message_event = _Nobody()
 
     __slots__ = (
-        "_door", "_entered", "_job", "_order", "_task", "_timeout", "begun", "body", "disconnected", "id",
-        "keep_alive", "more_body", "response_complete",
+        "_door", "_timeout", "begun", "body", "disconnected", "id", "keep_alive", "more_body",
+        "response_complete",
     )  # fmt: skip
 
     def __init__(self, door: Door, headers: dict[bytes, bytes], keep_alive: bool) -> None:
         self.begun = time.perf_counter()
+        super().__init__(door.service)
         self.id = name_request(headers)
         self.keep_alive = keep_alive
-        self.response_complete = self.disconnected = self._entered = False
+        self.response_complete = self.disconnected = False
         self.more_body = True
         self.body = bytearray()
         self._door = door
         self._timeout = headers.get(b"x-timeout-seconds")
-        self._job: Job | None = None
-        self._order: Order | None = None
-        self._task: asyncio.Task[None] | None = None
         try:
             door.guard.check(self.method, self.path, headers)
-            door.service.enter()
-            self._entered = True
+            self._enter()
         except RefusedError as error:
             if int(headers.get(b"content-length", b"0")[:20] or 0) > _SMALL:
                 self.keep_alive = False
@@ -85,76 +81,33 @@ class Turn:
         if self.response_complete:
             return
         self.body += body
-        if len(self.body) > self._door.service.limits.body:
-            self._refuse(too_large(self._door.service.limits.body))
+        if len(self.body) > self._service.limits.body:
+            self._refuse(too_large(self._service.limits.body))
 
     def ask(self) -> None:
         """The body is whole: ask the model."""
         self.more_body = False
-        if self.response_complete:
-            return
-        try:
-            self._ask(self._door.service)
-        except RefusedError as error:
-            self._refuse(error)
-        except Exception as error:
-            self._break(error)
+        if not self.response_complete:
+            self._ask()
 
     def abandon(self) -> None:
         """The caller has gone."""
         self.disconnected = True
         if not self.response_complete:
-            if self._job is not None:
-                self._door.service.batcher.drop(self._job)
-            if self._task is not None:
-                self._task.cancel()
+            self._give_up()
             self._end(_GONE)
 
-    def _ask(self, service: Service) -> None:
+    def _read(self) -> Order:
         asked = bodies.decode(self.body, PredictRequest)
-        timeout = bodies.seconds_of(None if self._timeout is None else self._timeout.decode("latin-1"))
-        order = self._order = service.order(asked, timeout)
         self.body = bytearray()
-        if order.pictures:
-            self._task = self._door.loop.create_task(self._look(order))
-            self._door.tasks.add(self._task)
-            self._task.add_done_callback(self._door.tasks.discard)
-        else:
-            self._put(order)
+        timeout = bodies.seconds_of(None if self._timeout is None else self._timeout.decode("latin-1"))
+        return self._service.order(asked, timeout)
 
-    async def _look(self, order: Order) -> None:
-        try:
-            await self._door.service.look(order)
-            self._put(order)
-        except RefusedError as error:
-            self._refuse(error)
-        except Exception as error:
-            self._break(error)
-
-    def _put(self, order: Order) -> None:
-        if order.asked.offers:
-            batcher = self._door.service.batcher
-            self._job = batcher.put(order.loaded.answerer, order.asked, order.deadline, self._tell)
-        else:
-            self._tell([])
-
-    def _tell(self, result: list[Prediction] | Exception) -> None:
-        self._job = None
-        if isinstance(result, list):
-            assert self._order is not None
-            try:
-                body = _encode(self._door.service.answer(self._order, result))
-            except Exception as error:
-                self._break(error)
-            else:
-                self._write(200, body)
-        elif isinstance(result, RefusedError):
-            self._refuse(result)
-        else:
-            self._break(result)
+    def _give(self, answer: PredictAnswer) -> None:
+        self._write(200, _encode(answer))
 
     def _refuse(self, error: RefusedError) -> None:
-        self._door.service.metrics.refused(error.code)
+        self._service.metrics.refused(error.code)
         more = b""
         for name, value in headers_of(error):
             if name == b"connection":  # unless all has been read
@@ -172,7 +125,7 @@ class Turn:
         if self.response_complete:
             return
         door = self._door
-        if not door.service.ready:  # the server ends: the next request belongs elsewhere
+        if not self._service.ready:  # the server ends: the next request belongs elsewhere
             self.keep_alive = False
         usual = b"".join(b"%s: %s\r\n" % pair for pair in door.server_state.default_headers)
         close = b"" if self.keep_alive else b"connection: close\r\n"
@@ -187,9 +140,7 @@ class Turn:
 
     def _end(self, status: int) -> None:
         self.response_complete = True
-        if self._entered:
-            self._door.service.leave()
-            self._entered = False
+        self._leave()
         self._door.guard.told(self, status)
 
 
@@ -198,7 +149,7 @@ class Door(HttpToolsProtocol):
 
     service: ClassVar[Service]
     guard: ClassVar[Guard]
-    _turn: Turn | None = None
+    _turn: RequestTurn | None = None
 
     def on_headers_complete(self) -> None:
         """Take the short way where it is open."""
@@ -208,7 +159,7 @@ class Door(HttpToolsProtocol):
             kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
             if kind == _JSON and b"content-encoding" not in headers:
                 keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-                self._turn = Turn(self, headers, keep_alive)
+                self._turn = RequestTurn(self, headers, keep_alive)
                 self.cycle = self._turn  # type: ignore[assignment]
                 return
         super().on_headers_complete()
@@ -216,7 +167,7 @@ class Door(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand on a part of a body."""
         turn: object = self.cycle
-        if isinstance(turn, Turn):
+        if isinstance(turn, RequestTurn):
             turn.take(body)
         else:
             super().on_body(body)
@@ -224,7 +175,7 @@ class Door(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Hand on the end of a request."""
         turn: object = self.cycle
-        if isinstance(turn, Turn):
+        if isinstance(turn, RequestTurn):
             turn.ask()
         else:
             super().on_message_complete()
