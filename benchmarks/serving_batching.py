@@ -44,7 +44,7 @@ MOMENT, TURNS = 1.0, 5
 LEARNED = 1000
 """Products that the model learns: how many makes no difference to the time of an answer."""
 SERVED = {"together": (), "one by one": ("--batch", "1")}
-PATIENT = ("--max-delay", "30")
+PATIENT = ("--max-delay", "30", "--steady-delay", "30")
 """Nothing is refused here, however slow it gets."""
 NAMES = {"float32": "32 bits", "int8": "8 bits"}
 

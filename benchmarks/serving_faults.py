@@ -46,7 +46,7 @@ from serve_shop import serving
 from shelfwise.categorizer import Categorizer, load
 from shelfwise.demo import generate
 
-PATIENT = ["--max-delay", "30", "--concurrency", "4096"]
+PATIENT = ["--max-delay", "30", "--steady-delay", "30", "--concurrency", "4096"]
 """A refused request counts as lost; a busy machine would refuse some, and that is not the question here."""
 
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from hostile_addresses import forms
 from hostile_pictures import hostile, photo, saved
 from picture_hosts import Canary, picture_host
-from serve_shop import serving
+from serve_shop import PATIENT, serving
 from shelfwise.catalogue.decoders import Decoders
 from shelfwise.catalogue.decoding import decode
 from shelfwise.categorizer import Categorizer
@@ -84,7 +84,7 @@ def attacked(model: Path, count: int) -> dict:
     sound = saved(photo(np.random.default_rng(1), 320, 240), "JPEG")
     made = list(hostile(count))
     parts = [made[place : place + PART] for place in range(0, count, PART)]
-    settings = ("--watch", "0", "--picture-time", "5", "--timeout", "600", "--max-delay", "60")
+    settings = ("--watch", "0", "--picture-time", "5", "--timeout", "600", *PATIENT)
     with serving(model, *settings) as server, ThreadPoolExecutor(THREADS) as pool:
         with connect(f"grpc://{server.grpc}", ClientOptions(timeout=600)) as rpc, server.client() as http:
             http.timeout = 600
@@ -174,7 +174,7 @@ def speeds(model: Path, count: int) -> dict:
                     times.append(time.perf_counter() - started)
             found["milliseconds"][side] = [1000 * float(np.median(times)) for times in (here, there)]
     requests = [sent(saved(photo(rng, 300, 300), "JPEG")) for _ in range(count)]
-    settings = ("--watch", "0", "--max-delay", "60")
+    settings = ("--watch", "0", *PATIENT)
     with serving(model, *settings) as server, server.client() as http, ThreadPoolExecutor(16) as pool:
 
         def ask(product: dict) -> str:

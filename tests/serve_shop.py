@@ -99,6 +99,8 @@ class Running:
 
 SMALL = ("--max-items", "50", "--max-body", "200000", "--lame-duck", "0")
 """Options of a server that takes little at a time, and ends at once."""
+PATIENT = ("--max-delay", "30", "--steady-delay", "30")
+"""Options of a server that refuses nothing, whatever else the machine does."""
 
 
 def counted(server, door, outcome):

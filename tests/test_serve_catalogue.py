@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve_shop import serving
+from serve_shop import PATIENT, serving
 from shelfwise.categorizer import Categorizer
 from shelfwise.evaluate import score
 from shelfwise.evaluate.judge import judge
@@ -80,7 +80,7 @@ def test_a_catalogue_with_pictures_goes_through_both_doors(demo, tmp_path):
         "5",
     ]
     said = []
-    with serving(f"shop={tmp_path / 'model'}", "--lame-duck", "0", "--max-delay", "30") as server:
+    with serving(f"shop={tmp_path / 'model'}", "--lame-duck", "0", *PATIENT) as server:
         for address in (server.http, f"grpc://{server.grpc}"):
             command = [sys.executable, EXAMPLE, address, demo.catalogue, *about]
             done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True)

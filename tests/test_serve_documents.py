@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import descriptor_pool, json_format, message_factory
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from serve_shop import png, serving
+from serve_shop import PATIENT, png, serving
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs" / "how-to" / "serve.md"]
@@ -37,7 +37,7 @@ def commands(block):
 @pytest.fixture(scope="module")
 def server(saved, tmp_path_factory):
     corrections = tmp_path_factory.mktemp("documents") / "corrections.jsonl"
-    more = ["--corrections", corrections, "--lame-duck", "0", "--max-delay", "30"]
+    more = ["--corrections", corrections, "--lame-duck", "0", *PATIENT]
     with serving(f"shelf={saved}", *more) as running:
         yield running
 

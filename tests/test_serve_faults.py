@@ -18,10 +18,8 @@ from serve_faults import (
     version,
     watching,
 )
-from serve_shop import serving
+from serve_shop import PATIENT, serving
 from shelfwise.categorizer import Categorizer, load
-
-PATIENT = ["--lame-duck", "0", "--max-delay", "30"]  # whatever else the machine does, nothing is refused
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def test_reloads_under_load_lose_nothing_and_every_answer_is_that_of_its_version
     models, answers = two
     place = tmp_path / "model"
     shutil.copytree(saved, place)
-    with serving(f"m={place}", "--watch", "0.2", "--admin", *PATIENT) as server:
+    with serving(f"m={place}", "--watch", "0.2", "--admin", "--lame-duck", "0", *PATIENT) as server:
         asker = Asker([server.http, f"grpc://{server.grpc}"], products, answers)
         with asker.steadily(40) as tally:
             taken = reload_often(server, place, models, range(6), tally)
@@ -59,7 +57,7 @@ def test_reloads_under_load_lose_nothing_and_every_answer_is_that_of_its_version
 
 def test_restarts_lose_nothing_of_clients_that_try_again_or_honour_readiness(two, saved, products):
     _, answers = two
-    supervisor = Supervisor(saved, "--lame-duck", "1", "--drain", "10", "--max-delay", "30")
+    supervisor = Supervisor(saved, "--lame-duck", "1", "--drain", "10", *PATIENT)
     addresses = [supervisor.http, supervisor.grpc]
     try:
         again, honest = Asker(addresses, products, answers), Asker(addresses, products, answers)
@@ -82,7 +80,7 @@ def test_restarts_lose_nothing_of_clients_that_try_again_or_honour_readiness(two
 
 def test_files_and_threads_do_not_grow_under_load(two, saved, products):
     _, answers = two
-    with serving(f"m={saved}", *PATIENT) as server:
+    with serving(f"m={saved}", "--lame-duck", "0", *PATIENT) as server:
         asker = Asker([server.http, f"grpc://{server.grpc}"], products, answers)
         with asker.steadily(40) as tally:
             seen = soak(server.process.pid, tally, 5, every=0.5)

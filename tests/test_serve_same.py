@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from serve_faults import shortest
-from serve_shop import png, serving
+from serve_shop import PATIENT, png, serving
 from shelfwise.categorizer import Categorizer, load
 from shelfwise.cli import main
 from shelfwise.client import connect
@@ -88,7 +88,7 @@ def from_server(address, sent, promise):
 def test_all_four_ways_give_the_same_digits(seeing, shop, tmp_path):
     folder, sent = shop
     seen = []
-    with serving(f"shop={seeing}", "--lame-duck", "0", "--max-delay", "30") as server:
+    with serving(f"shop={seeing}", "--lame-duck", "0", *PATIENT) as server:
         for promise in (0.6, 0.9):
             file = from_file(seeing, folder, promise, tmp_path / f"{promise}.jsonl")
             library = from_library(seeing, folder, promise)
