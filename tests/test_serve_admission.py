@@ -156,7 +156,7 @@ def test_batches_grow_as_long_as_a_product_gets_cheaper():
 
     assert paced(0.0025, 0.00015, sizes).batch == 64  # a model of words: most of it is for the batch
     assert paced(0.002, 0.0027, sizes).batch == 8  # a sentence encoder
-    assert paced(0.01, 0.004, sizes).batch == 25
+    assert paced(0.01, 0.004, sizes).batch == 17
     assert paced(0.01, 0.004, sizes, batch=10).batch == 10
     assert Admission(Limits()).batch == 64  # nothing is known
 
@@ -178,7 +178,7 @@ def test_in_a_long_overload_what_a_product_takes_is_still_learned():
         size = admission.batch
         admission.took(size, 0.002 + 0.0004 * size)
 
-    assert admission.batch == pytest.approx(50, abs=1)
+    assert admission.batch == pytest.approx(34, abs=1)
 
 
 class Line:

@@ -23,7 +23,7 @@ from grpc._cython import cygrpc
 _LOG = logging.getLogger("shelfwise.serve.grpc")
 _ASKED = 32
 """Calls that the core may hand over before it has to be asked for more."""
-_MOST = 256  # events after which others in the loop have their turn
+_MOST = 32  # events after which others in the loop have their turn: the model's next batch is among them
 _PAST = 0.0  # a deadline that makes the queue tell what it has
 _NOTHING, _CLOSED = cygrpc.CompletionType.queue_timeout, cygrpc.CompletionType.queue_shutdown
 _NEVER = 253_402_300_800.0  # the year 10000: a deadline after it is none

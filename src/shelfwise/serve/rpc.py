@@ -26,6 +26,8 @@ from shelfwise.serve.wire import write_answer
 _LOG = logging.getLogger("shelfwise.serve.grpc")
 _WINDOW = 32
 """Products of a stream that are under way at a time."""
+_UNSEEN = 512
+"""Calls that may wait in the core until the event loop gets to them; of more, some are cancelled there."""
 _SERVICES = ("shelfwise.v1.Categorizer", "inference.GRPCInferenceService")
 _OPEN = ("/grpc.health.v1.Health/",)
 """What is answered without a token, for probes."""
@@ -59,11 +61,14 @@ class RpcDoor:
     def __init__(self, service: Service, options: RpcOptions) -> None:
         self._service, self._options = service, options
         self._health = health.aio.HealthServicer()
+        unseen = max(_UNSEEN, service.limits.concurrency)
         settings = [
             ("grpc.max_receive_message_length", service.limits.body),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", int(options.shared)),
             ("grpc.max_metadata_size", 16_384),
+            ("grpc.server.max_pending_requests", unseen),
+            ("grpc.server.max_pending_requests_hard_limit", unseen + unseen // 2),
         ]
         self._core = Core(self._methods(), settings)
 
