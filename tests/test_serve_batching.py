@@ -180,3 +180,37 @@ def test_several_models_take_turns():
 
     assert one.batches == [["0"], ["1", "2", "3", "4"]]
     assert two.batches == [["1", "2", "3", "4"]]
+
+
+def test_a_batch_that_is_not_enough_takes_one_more_list():
+    slow = Slow()
+
+    async def work(batcher):
+        batcher.admission._pace.batch, batcher.admission._pace.product = 0.006, 0.001
+        assert 32 < batcher.admission.batch < 64
+        slow.gate.clear()
+        tasks = [asyncio.ensure_future(batcher.ask(slow, asked(*range(32)), later()))]
+        await asyncio.sleep(0.05)
+        tasks += [asyncio.ensure_future(batcher.ask(slow, asked(*range(32)), later())) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        slow.gate.set()
+        await asyncio.gather(*tasks)
+
+    run(work)
+
+    assert [len(batch) for batch in slow.batches] == [32, 64, 32]
+
+
+def test_what_lies_between_two_batches_counts_as_their_time():
+    slow = Slow()
+
+    async def work(batcher):
+        task = asyncio.ensure_future(batcher.ask(slow, asked(*range(8)), later()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        time.sleep(0.2)  # the loop has other things to do
+        await task
+        batcher.admission.enter(8, time.monotonic())
+        return batcher.delay
+
+    assert run(work) >= 0.2

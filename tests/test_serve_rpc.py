@@ -63,6 +63,16 @@ def test_a_stream_is_answered_in_its_order(channel, sent):
     assert [one.prediction.product_id for one in answers] == [one.product.product_id for one in asked]
 
 
+def test_a_burst_of_calls_is_answered_or_told_that_it_is_too_much(channel):
+    """The core gets to see all of them before the event loop does, and cancels none."""
+    predict = method(channel, "Predict")
+    asked = [predict.future(pb.PredictRequest(product=pb.Product(title="boot"))) for _ in range(500)]
+    codes = {one.code() for one in asked}
+
+    assert grpc.StatusCode.OK in codes
+    assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
 def test_attributes_and_own_columns_are_read(channel):
     product = pb.Product(title="boot", attributes={"nothing": "x"}, fields={"other": "y"})
     answer = method(channel, "Predict")(pb.PredictRequest(product=product))

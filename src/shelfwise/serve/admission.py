@@ -34,6 +34,7 @@ _STEADY = 0.01  # the wait in a queue that stays, as a share of that in a burst
 _GAIN = 0.15  # what a batch costs by itself may be this share of what its products cost
 _MEMORY = 0.95  # what the batches before one count for beside it
 _SPREAD = 0.03  # variance of sizes, over their mean squared, below which they tell nothing
+_DOUBT = 128  # batches that tell nothing, after which larger ones are tried
 _PROBE = 16  # one batch in so many is a small one: all of one size would tell nothing
 _SMALL = 0.25  # how large, beside the others
 
@@ -41,11 +42,14 @@ _SMALL = 0.25  # how large, beside the others
 class Pace:
     """What batches take: something for each batch, and something for each of its products.
 
-    A line through the sizes and times of the last batches, by least squares; older ones count less.
+    A line through the sizes and times of the last batches, by least squares; older ones count less. Where all
+    are of about one size for long, twice as much may go together for once: one slow batch must not make all
+    small for good.
     """
 
     def __init__(self) -> None:
         self._sums = [0.0] * 5  # weights, sizes, times, sizes squared, sizes times times
+        self._same = 0  # batches since one was of another size
         self.batch = self.product = 0.0
         """Seconds of a batch, and of each product in it; both 0: not known."""
 
@@ -60,6 +64,11 @@ class Pace:
             slope = (products - size * time_) / spread
             self.product = min(max(slope, 0.0), time_ / size)
             self.batch = time_ - self.product * size
+            self._same = 0
+        else:
+            self._same += 1
+            if self._same % _DOUBT == 0:
+                self.batch = max(self.batch, 2 * size * self.product * _GAIN)
 
     def enough(self, most: int) -> int:
         """How many products make a batch so large that a larger one gains little; `most` at most."""

@@ -75,6 +75,7 @@ class Batcher:
         self._queues: OrderedDict[Answerer, deque[Job]] = OrderedDict()
         self._queued = 0  # jobs in the queues
         self._running: list[Job] = []  # those that the model has
+        self._launched = 0.0  # since when
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="shelfwise-model")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._launching: asyncio.Handle | None = None  # the next batch goes when it fires
@@ -178,9 +179,9 @@ class Batcher:
         if answerer is None:
             self._expected = 1
             return
-        self._running = jobs
+        self._running, self._launched = jobs, time.monotonic()
         if not self._queued:
-            self.admission.emptied(time.monotonic(), sum(job.cost for job in jobs))
+            self.admission.emptied(self._launched, sum(job.cost for job in jobs))
         assert self._loop is not None
         try:
             self._pool.submit(self._go, self._loop, answerer, jobs)
@@ -198,7 +199,8 @@ class Batcher:
 
     def _finished(self, jobs: list[Job], results: Sequence[_Answer], begun: float, ended: float) -> None:
         self._running = []
-        self.admission.took(sum(job.cost for job in jobs), ended - begun)
+        # What the loop and the threads take between two batches is a batch's, too: under load it counts.
+        self.admission.took(sum(job.cost for job in jobs), time.monotonic() - self._launched)
         products = sum(len(job.asked.offers) for job in jobs)
         for job in jobs:
             if job.trace is not None:
@@ -226,12 +228,12 @@ class Batcher:
 
     def _next(self) -> tuple[Answerer | None, list[Job]]:
         """The next batch: requests to one answerer, in their order, those of others after it."""
-        now, most = time.monotonic(), self.admission.batch
+        now, enough, most = time.monotonic(), self.admission.batch, self._limits.batch
         while self._queues:
             answerer, queue = self._queues.popitem(last=False)
             jobs: list[Job] = []
             cost = 0
-            while queue and (not jobs or cost + queue[0].cost <= most):
+            while queue and (not jobs or (cost < enough and cost + queue[0].cost <= most)):
                 job = queue.popleft()
                 self._queued -= 1
                 if job.tell is None or job.deadline <= now:
