@@ -33,7 +33,7 @@ _START = 0.06  # share of wrong labels to begin with
 _DOUBTED = 0.8  # of those
 _FAR = 20.0  # times as probable as the given category another one is where a label clearly is wrong
 _LEAST, _MOST = 0.03, 0.35  # share of wrong labels that an estimate may come to
-_CONFUSED = 0.5  # confusions are at most that part of all other errors
+_CONFUSED = 1.0  # confusions are at most as many as all other errors
 _ROUNDS_OF_SHARES = 300
 _STEPS = 30
 _PENALTY = 3.0  # on squared weights of standardised traits, as strong as that many claims
@@ -214,15 +214,15 @@ def _shares(ratios: Columns, shares: NDArray[np.float64], least: float) -> NDArr
     """The share of each kind of wrong label, of most likelihood within bounds.
 
     Confusions are the last kind. Where two shelves fit, a right label is as likely the less probable one as a
-    confusion is, so likelihood alone would call most of a fuzzy tree confused: they never outweigh the rest.
+    confusion is, so likelihood alone would call most of a fuzzy tree confused: they hardly outweigh the rest.
     """
     for _ in range(_ROUNDS_OF_SHARES):
         part = ratios * shares
         new = (part / (1 - shares.sum() + part.sum(axis=1))[:, None]).mean(axis=0)
         new[-1] = min(new[-1], _CONFUSED * new[:-1].sum() + least / 10)
         total = float(new.sum())
-        if total < least:
-            new[:-1] += (least - total) / (len(new) - 1)
+        if total < least:  # more of what there seems to be, and of each kind a little
+            new = (new + least / 300) * (least / (total + least / 300 * len(new)))
         new = new * min(1.0, _MOST / max(total, 1e-12))
         if float(np.abs(new - shares).max()) < 1e-6:
             break
