@@ -12,7 +12,8 @@ from shelfwise.collect.currencies import iso, resolve, symbol_at, symbol_before
     [
         ("$", "au", "en", "AUD"), ("$", "", "en", "USD"), ("$", "ar", "es", "ARS"), ("kr", "", "sv", "SEK"),
         ("kr.", "dk", "en", "DKK"), ("¥", "", "ja", "JPY"), ("¥", "cn", "zh", "CNY"), ("Rs.", "pk", "en", "PKR"),
-        (",-", "no", "no", "NOK"), ("€", "us", "en", "EUR"),
+        (",-", "no", "no", "NOK"), ("€", "us", "en", "EUR"), ("lei", "md", "ro", "MDL"), ("lei", "ro", "ro", "RON"),
+        ("lei", "", "ro", "RON"),
     ],
 )  # fmt: skip
 def test_signs_by_place(symbol, country, language, code):
@@ -22,6 +23,7 @@ def test_signs_by_place(symbol, country, language, code):
 def test_what_the_page_states_wins_where_it_can():
     assert resolve("$", "us", "en", "CAD") == "CAD"
     assert resolve("€", "us", "en", "USD") == "EUR"
+    assert resolve("lei", "", "ro", "MDL") == "MDL"
 
 
 def test_codes_as_shops_write_them():

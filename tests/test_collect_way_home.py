@@ -6,7 +6,7 @@ import pytest
 
 from shelfwise.collect import extract
 from shelfwise.collect.page import parse
-from shelfwise.collect.way_home import runs, ways_from_home
+from shelfwise.collect.way_home import filed, runs, ways_from_home
 
 URL = "https://shop.example/p/red-lamp"
 TAIL = "<h1>Red Lamp 40 W</h1><p class=price>69,00 €</p><button>In den Warenkorb</button>"
@@ -83,3 +83,30 @@ def test_like_boxes_side_by_side_that_end_with_the_product():
 
     assert extract(f"<div>{boxes}{TAIL}</div>".encode(), URL)["category_path"] == "Lamps > Table"
     assert extract(f"<div>{others}{TAIL}</div>".encode(), URL)["category_path"] is None
+
+
+FILED = """<div class=product-category>関連カテゴリ<ul><li><a href=/1>Lamps</a> <span>＞</span> <a href=/2>Table</a></li>
+    <li><a href=/3>Gifts</a> <span>＞</span> <a href=/4>Red</a></li></ul></div>"""
+
+
+def test_the_shelf_that_a_product_is_on_counts_where_nothing_leads_to_it():
+    crumbs = "<ul class=breadcrumb><li><a href=/>Home</a><li><a href=/s>Shelves</a><li>Red Lamp 40 W</ul>"
+
+    assert extract(f"{TAIL}{FILED}".encode(), URL)["category_path"] == "Lamps > Table"
+    assert extract(f"{crumbs}{TAIL}{FILED}".encode(), URL)["category_path"] == "Shelves"
+    assert (
+        extract(
+            f"{TAIL}<p class=category>Category: <a href=/1>Lamps</a> &gt; <a href=/2>Table</a></p>".encode(),
+            URL,
+        )["category_path"]
+        == "Lamps > Table"
+    )
+
+
+def test_lists_of_categories_are_no_shelf():
+    page = parse(
+        b"<ul class=categories><li><a href=/a>A</a><li><a href=/b>B</a></ul><p class=category><a href=/a>A</a>, <a href=/b>B</a>",
+        URL,
+    )
+
+    assert not list(filed(page))

@@ -34,3 +34,12 @@ def test_a_word_in_the_names_around_the_heading_says_nothing_of_others():
     levels = {element.tag: zones.levels[at] for at, element in enumerate(page.elements)}
 
     assert (levels["p"], levels["i"]) == (CLEAR, ASIDE_ZONE)
+
+
+def test_what_a_block_is_said_to_have_is_not_what_it_is():
+    html = "<h1>Lamp</h1><div class='shop has-related'>x</div><p class=price-review>9</p><i class=related>y</i><b class=review>z</b>"
+    page = parse(html.encode(), "https://shop.example/p")
+    zones = find_zones(page, next(page.root.iter("h1")))
+    levels = {element.tag: zones.levels[at] for at, element in enumerate(page.elements)}
+
+    assert (levels["div"], levels["p"], levels["i"], levels["b"]) == (CLEAR, CLEAR, ASIDE_ZONE, ASIDE_ZONE)

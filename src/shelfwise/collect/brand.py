@@ -15,7 +15,7 @@ from shelfwise.collect.zones import ASIDE_ZONE, Zones
 _MARKS = re.compile(
     r"(?:^|[\s_-])(?:product|prod|item|pdp|p|detail|info)?[-_]?(?:brand|brandname|manufacturer|vendor|"
     r"marke|marque|marca|"
-    r"supplier|hersteller|merk|znacka|byline|bylineinfo|designer|producer)s?(?:[\s_-]|$)|productbrand|"
+    r"supplier|hersteller|merk|marka|znacka|byline|bylineinfo|designer|producer)s?(?:[\s_-]|$)|productbrand|"
     r"brandlogo|brand_|_brand|"
     r"divmarka|manufacturers|info_brand|brand-?(?:name|link|title|picture)"
 )

@@ -9,9 +9,9 @@ from itertools import islice
 from shelfwise.collect.levels import MOST_ITEMS, Crumb, bare, levels_of
 from shelfwise.collect.page import Element, Page, small, text_of
 from shelfwise.collect.structured import Node, listed, walk, words_of
-from shelfwise.collect.way_home import chains, runs, ways_from_home
+from shelfwise.collect.way_home import chains, filed, runs, ways_from_home
 from shelfwise.collect.wording import clean, fold, marked
-from shelfwise.collect.zones import Zones
+from shelfwise.collect.zones import ASIDE_ZONE, Zones
 
 _MARKS = re.compile(
     r"brea\w{0,2}[-_]?c?rumb|\bcrumbs?\b|crumbs?[-_]|[-_]crumbs?|crumbs_|pathway|ariane|ariadne|kr(?:ü|"
@@ -128,6 +128,9 @@ def _in_markup(page: Page, zones: Zones, titles: list[str]) -> Iterator[tuple[fl
         yield 2.8, chain
     for run in runs(page, zones.heading):
         yield 1.3, run
+    for box in filed(page):
+        if zones.levels[page.order[box]] < ASIDE_ZONE and _plausible(steps := _steps(page, box)):
+            yield 0.8, steps
 
 
 def _plausible(steps: list[Crumb]) -> bool:

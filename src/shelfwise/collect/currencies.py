@@ -199,7 +199,7 @@ SYMBOLS = {
     "грн": "UAH",
     "грн.": "UAH", "₸": "KZT", "тг": "KZT", "тг.": "KZT", "тенге": "KZT", "сум": "UZS", "so'm": "UZS",
     "сом": "KGS", "₼": "AZN", "manat": "AZN", "₾": "GEL", "֏": "AMD", "бел. руб.": "BYN", "byn": "BYN",
-    "лв": "BGN", "лв.": "BGN", "lei": "RON", "ron": "RON", "leu": "RON", "ден": "MKD", "ден.": "MKD",
+    "лв": "BGN", "лв.": "BGN", "lei": "*leu", "ron": "RON", "leu": "*leu", "ден": "MKD", "ден.": "MKD",
     "дин": "RSD", "dinara": "RSD", "динара": "RSD",
     "дин.": "RSD", "din": "RSD", "din.": "RSD", "rsd": "RSD", "рсд": "RSD", "km": "BAM", "kn": "HRK",
     "₺": "TRY",
@@ -243,6 +243,7 @@ _BY_COUNTRY = {
     "*rupee": {"in": "INR", "pk": "PKR", "lk": "LKR", "np": "NPR", "mu": "MUR", "id": "IDR"},
     "*riyal": {"sa": "SAR", "qa": "QAR", "om": "OMR", "ye": "YER", "ir": "IRR"},
     "*dirham": {"ae": "AED", "ma": "MAD"},
+    "*leu": {"ro": "RON", "md": "MDL"},
 }  # fmt: skip
 _BY_LANGUAGE = {
     "sv": "se", "no": "no", "da": "dk", "is": "is", "ja": "jp", "zh": "cn", "cs": "cz", "hi": "in",
@@ -294,9 +295,14 @@ def resolve(symbol: str, country: str, language: str, stated: str = "") -> str:
     usual = choices.get(_BY_LANGUAGE.get(language, ""), "")
     if usual:
         return usual
-    return stated or {"*dollar": "USD", "*yen": "JPY", "*yuan": "CNY", "*riyal": "SAR", "*rupee": "INR"}.get(
-        code, ""
-    )
+    return stated or {
+        "*dollar": "USD",
+        "*yen": "JPY",
+        "*yuan": "CNY",
+        "*riyal": "SAR",
+        "*rupee": "INR",
+        "*leu": "RON",
+    }.get(code, "")
 
 
 def symbol_at(text: str, at: int) -> str:

@@ -159,11 +159,11 @@ SOLD_OUT = re.compile(
 )
 # Parts of a page that are not about its product.
 ASIDE = re.compile(
-    r"relat(?:ed|ionn)|upsell|up-sell|cross-?sell|(?<![\w-])x-sell|crosssell|similar|also[-_]|"
+    r"(?<!has-)(?<!with-)(?<!no-)(?:relat(?:ed|ionn)|upsell|up-sell|cross-?sell|(?<![\w-])x-sell|crosssell|similar|also[-_]|"
     r"also-?bought|also-?purch|also_purch|recommend|reco-|"
     r"recent|viewed|suggest|you-?may|you-?might|mini-?cart|minibasket|cart-?(?:drawer|dropdown|summary|"
     r"widget|total)|"
-    r"site-?header|navbar|main-?nav|mega-?menu|\bmenu|sub-?menu|cookie|consent|newsletter|\breview|"
+    r"site-?header|navbar|main-?nav|mega-?menu|\bmenu|sub-?menu|cookie|consent|newsletter|(?<!price[-_])\breview|"
     r"testimonial|comment|"
     r"\bpopup|modal-cart|featured-prod|bestsell|best-sell|topseller|new-?arriv|whatsnew|also-?like|"
     r"complete-the|"
@@ -173,7 +173,7 @@ ASIDE = re.compile(
     r"vergelijk|compare-?prod|wishlist|lookbook|instagram|announcement|promo-?bar|top-?bar|"
     r"shop-?the-?look|set-?items|"
     r"product-?miniature|product-?(?:card|tile)(?![_-]*(?:price|name|title|brand))|product-?thumb\b|other-?products|"
-    r"sims-|more-?from|hotspot"
+    r"sims-|more-?from|hotspot)"
 )
 ASIDE_FOR_PRICES = re.compile(
     r"carousel|slider|swiper|\brail\b|tile\b|teaser|slick|\bqa\b|faq|\bblog|tooltip"
@@ -193,7 +193,8 @@ ASIDE_HEADINGS = re.compile(
     r"kapcsolódó|hasonló|ajánlott|asemănătoare|similare|recomandate|benzer|birlikte|passar bra|"
     r"liknande|rekommend|"
     r"andra köpte|relaterede|lignende|andre købte|relaterte|saatat pitää|samankaltais|σχετικά|παρόμοια|"
-    r"この商品を|おすすめ|関連|看了又看|推荐|推薦|相关|相關|관련상품|추천|สินค้าที่|liên quan|tương tự|"
+    r"この商品を|おすすめ|関連(?!カテゴリ)|看了又看|推荐|推薦|"
+    r"相关|相關|관련상품|추천|สินค้าที่|liên quan|tương tự|"
     r"lainnya|serupa|"
     r"ذات صلة|مشابهة|قد تعجبك|מוצרים נוספים|מוצרים דומים|pezzi|sarnased|līdzīgi|panašūs|slične|sorodni|"
     r"подобни|свързани",

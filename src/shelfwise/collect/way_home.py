@@ -23,6 +23,7 @@ _TAGS = frozenset((
     *("h2", "h3", "h4", "h5", "section", "dl", "tr", "table", "tbody", "li", "em", "i", "form", "header"),
 ))  # fmt: skip
 _MENU = re.compile(r"menu|\bnav|nav\b|header|footer|toolbar|top-?bar|lang|tabs|account")
+_FILED = re.compile(r"categor|kategor")
 _NEAR = 40  # elements between a way without any other sign and the product's name
 _MOST_LINKS, _MOST_HOMES, _LEVELS = 9, 30, 5
 
@@ -74,6 +75,22 @@ def chains(page: Page, titles: list[str]) -> Iterator[list[Crumb]]:
                 Crumb(bare(text_of(one, 200)), "" if way is None else way.get("href") or "")
                 for one, way in zip(boxes, links, strict=True)
             ]
+
+
+def filed(page: Page) -> Iterator[Element]:
+    """What stands under a product's name as the shelf that it is on: `Category: Tea > Green`, each a link."""
+    for element in page.elements:
+        if not marked(_FILED, page.marks(element)) or marked(_MENU, page.marks(element)):
+            continue
+        if element.tag not in _TAGS or not small(element, 40):
+            continue
+        boxes = [box for box in element.iter("li", "p", "dd", "td", "div", "span") if _is_arrowed(page, box)]
+        yield from islice((box for box in boxes if not set(boxes) & set(islice(box.iter(), 1, None))), 1)
+
+
+def _is_arrowed(page: Page, box: Element) -> bool:
+    gaps, _ = _gaps(page, box)
+    return bool(gaps) and all(_STRONG.match(clean(gap)) for gap in gaps)
 
 
 def _like(box: Element, other: Element | None) -> bool:
