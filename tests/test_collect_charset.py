@@ -50,3 +50,89 @@ def test_latin_letters_by_country():
 
     assert text in decode(f"<p>{text}</p>".encode("cp1250"), "https://sklep.pl/")
     assert "à mão" in decode("<p>à mão</p>".encode("cp1252"), "https://loja.example/")
+
+
+def test_words_of_another_charset_in_a_page_of_utf8():
+    page = "<p>Café ™</p>".encode() + b"<h1>L\xf6ffel \xe0 la carte</h1>" + "<p>Größe</p>".encode()
+
+    assert decode(page) == "<p>Café ™</p><h1>Löffel à la carte</h1><p>Größe</p>"
+
+
+def test_a_letter_that_was_cut_in_two_is_none():
+    assert decode("<p>Größe ändern: Kaff".encode() + b"\xc3...") == "<p>Größe ändern: Kaff..."
+    assert decode("<p>Größe, три".encode() + b"\xe2\x84</p>") == "<p>Größe, три</p>"
+
+
+def test_two_letters_that_look_like_utf8_by_chance():
+    for word, name in (("茶杯", "gb18030"), ("包丁", "shift_jis"), ("椅子", "big5")):
+        assert word in decode(f"<h1>{word}</h1>".encode(name)), name
+
+
+ONE_WORD = [
+    ("Смеситель", "windows-1251", "ru"), ("книга", "koi8-r", "ru"), ("Світильник", "windows-1251", "uk"),
+    ("Książka", "windows-1250", "pl"), ("Žehlička", "windows-1250", "cs"), ("Fűnyíró", "windows-1250", "hu"),
+    ("Mąka pszenna", "iso-8859-2", "pl"), ("Işıklı ayna", "windows-1254", "tr"), ("Küche", "windows-1252", "de"),
+    ("Šaukštas", "windows-1257", "lt"), ("Λάμπα", "windows-1253", "el"), ("מנורה", "windows-1255", "he"),
+    ("مصباح", "windows-1256", "ar"), ("โคมไฟ", "cp874", "th"), ("電気ケトル", "shift_jis", "ja"),
+    ("電気ケトル", "euc-jp", "ja"), ("电饭煲", "gb18030", "zh-CN"), ("手機殼", "big5", "zh-TW"),
+    ("전기밥솥", "euc-kr", "ko"),
+]  # fmt: skip
+COUNTRIES = {
+    "uk": "ua",
+    "cs": "cz",
+    "el": "gr",
+    "he": "il",
+    "ar": "ae",
+    "ja": "jp",
+    "zh-CN": "cn",
+    "zh-TW": "tw",
+    "ko": "kr",
+}
+ENGLISH = "A sturdy thing for every kitchen, made to last for many years. Free shipping on all orders. "
+
+
+def shop_page(word, name, language="en", said="utf-8"):
+    """A page in English with one foreign word, in a charset that it does not admit."""
+    meta = f'<meta charset="{said}">' if said else ""
+    return f'<html lang="{language}"><head>{meta}</head><h1>{word}</h1>{ENGLISH * 20}'.encode(name)
+
+
+@pytest.mark.parametrize("said", ["utf-8", ""])
+@pytest.mark.parametrize(("word", "name", "language"), ONE_WORD, ids=lambda value: str(value))
+def test_one_foreign_word_in_a_page_that_lies(word, name, language, said):
+    ending = COUNTRIES.get(language, language)
+
+    assert f"<h1>{word}</h1>" in decode(shop_page(word, name, language, said), "https://shop.example/")
+    assert f"<h1>{word}</h1>" in decode(shop_page(word, name, "en", said), f"https://shop.{ending}/")
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("Смеситель", "windows-1251"),
+        ("Κουζίνα", "windows-1253"),
+        ("電気ケトル", "shift_jis"),
+        ("Küche", "windows-1252"),
+    ],
+)
+def test_one_foreign_word_and_nothing_that_hints_at_it(word, name):
+    assert f"<h1>{word}</h1>" in decode(shop_page(word, name))
+
+
+def test_what_the_server_says_counts_and_can_be_a_lie():
+    few, many = "чай", "Смеситель для кухни однорычажный, хром, гарантия десять лет"
+
+    assert few in decode(f"<p>{few}</p>".encode("koi8-r"), charset="koi8-r")
+    assert few in decode(f"<p>{few}</p>".encode("windows-1251"), charset="windows-1251")
+    assert many in decode(f"<p>{many}</p>".encode("windows-1251"), charset="iso-8859-1")
+    assert many in decode(f"<p>{many}</p>".encode("koi8-r"), charset="windows-1251")
+    assert "Löffel" in decode("<p>Löffel</p>".encode(), charset="windows-1251")
+
+
+def test_what_a_page_says_of_its_latin_letters_is_kept():
+    for name in ("iso-8859-15", "macintosh", "windows-1250", "windows-1254", "iso-8859-2"):
+        page = f'<meta charset="{name}"><p>Größe: 40 mm, Öl, café'.encode(
+            "mac_roman" if name == "macintosh" else name
+        )
+
+        assert "Größe: 40 mm, Öl, café" in decode(page), name

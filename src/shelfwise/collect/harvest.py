@@ -24,6 +24,7 @@ _CODES = (
     ("list or a category", "list"),
     ("first one", "list"), ("page is empty", EMPTY), ("could not be read", "unreadable"),
 )  # fmt: skip
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,40})")
 _HTML = re.compile(r"html|^$|text/plain|octet-stream")
 
 
@@ -44,12 +45,14 @@ def harvest(answer: Answer, url: str, rules: Rules | None) -> Harvest:
     from shelfwise.collect.extraction import extract_tree
 
     headers = {name: answer.header(name) for name in ("x-robots-tag", "tdm-reservation", "link")}
-    kind = answer.header("content-type").partition(";")[0].strip().lower()
+    kind, _, more = answer.header("content-type").lower().partition(";")
+    kind, charset = kind.strip(), _CHARSET.search(more)
     if "json" in kind:
         return Harvest(None, "list", look_at_data(answer.body, url))
     if not _HTML.search(kind):
         return Harvest(None, "not_html", Sight())
-    root = tree_of(answer.body, url)  # once: first the links are read from it, then the product
+    # once: first the links are read from it, then the product
+    root = tree_of(answer.body, url, charset.group(1) if charset else "")
     sight = look_at(root, url, headers)
     if sight.opt_out:
         return Harvest(None, sight.opt_out, sight)

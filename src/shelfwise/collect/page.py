@@ -191,9 +191,9 @@ def parse(html: bytes, url: str) -> Page:
     return page_of(tree_of(html, url), url)
 
 
-def tree_of(html: bytes, url: str) -> Element:
-    """The tree of a page as it stands there, scripts and all; never fails."""
-    return _tree(decode(html[:LARGEST], url))
+def tree_of(html: bytes, url: str, charset: str = "") -> Element:
+    """The tree of a page as it stands there, scripts and all; never fails. charset: what its server says."""
+    return _tree(decode(html[:LARGEST], url, charset))
 
 
 def page_of(root: Element, url: str) -> Page:
