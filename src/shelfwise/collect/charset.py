@@ -30,6 +30,7 @@ _UTF8 = re.compile(rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-
 _CUT = re.compile(  # a letter that a program cut in two
     rb"(?<![\x80-\xff])(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2})(?![\x80-\xffA-Za-z])"
 )
+_BLANK = bytes.maketrans(bytes(range(128)), b" " * 128)
 _MOSTLY, _ENOUGH = 0.6, 8  # share of the bytes beyond ASCII, and letters, from which a page is UTF-8
 _USUAL = re.compile("[\xa0-\u017f\u0400-\u045f\u2010-\u20ac\u2122]*")  # what few letters of UTF-8 are
 
@@ -53,18 +54,19 @@ def _decode(html: bytes, url: str, charset: str) -> str:
         return html.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    pieces = _UTF8.findall(html)
-    if not _is_utf8(html, pieces):
+    if not _is_utf8(html):
         return html.decode(_guessed(html, url, (declared, charset)), errors="replace")
     rest = _CUT.sub(b" ", _UTF8.sub(b" ", html))
     return _in_pieces(html, _guessed(rest, url, (declared, charset)))
 
 
-def _is_utf8(html: bytes, pieces: list[bytes]) -> bool:
+def _is_utf8(html: bytes) -> bool:
     """Whether a page is UTF-8 but for some bytes: letters of East Asia can look like it by chance."""
-    letters = b"".join(pieces).decode("utf-8", errors="ignore")
-    if sum(map(len, pieces)) < _MOSTLY * len(re.findall(rb"[\x80-\xff]", html)):
+    beyond = html.translate(_BLANK).split()
+    pieces = _UTF8.findall(b" ".join(beyond))
+    if sum(map(len, pieces)) < _MOSTLY * sum(map(len, beyond)):
         return False
+    letters = b"".join(pieces).decode("utf-8", errors="ignore")
     return len(letters) >= _ENOUGH or bool(_USUAL.fullmatch(letters))
 
 
