@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import resource
@@ -226,12 +227,12 @@ def measure_peak() -> None:
 
 
 SIMULATION = """
-import asyncio, resource, sys, time
+import asyncio, hashlib, json, resource, sys, time
 from pathlib import Path
-from shelfwise.catalogue.products import COLUMNS
 from shelfwise.images import lanes, outcome, wanted
 from shelfwise.images.ledger import Ledger, Result, Want, STORED, FAILED
-count, folder = int(sys.argv[1]), Path(sys.argv[2])
+from shelfwise.images.run import _loop_factory
+marks, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
 folder.mkdir()
 def wants(start, end):
     for n in range(start, end):
@@ -240,38 +241,44 @@ def wants(start, end):
 async def ask(link):
     if link.id % 5 == 0:
         return lanes.Told(Result(link.id, FAILED, "status_404", 404))
-    sha = f"{link.id:064x}"
+    sha = hashlib.sha256(link.id.to_bytes(8, 'big')).hexdigest()
     return lanes.Told(Result(link.id, STORED, http=200, sha=sha, form="JPEG", width=256, height=256, bytes=9))
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-began, empty = time.process_time(), peak()
-with Ledger(folder / "ledger.sqlite") as ledger:
-    for start in range(0, count, 20000):
-        ledger.want(wants(start, min(count, start + 20000)))
-    registered = time.process_time()
-    asyncio.run(lanes.Lanes(ledger, ask, lanes.LaneOptions(rate=1e9)).run())
-    asked, at = time.process_time(), peak()
-    outcome.write_outcome(folder, ledger, wanted.Counts(rows=count), False)
-ended = time.process_time()
-disk = sum(path.stat().st_size for path in folder.iterdir()) // 2**20
-print(round(registered - began), round(asked - registered), round(ended - asked), empty, at, peak(), disk)
+def disk(): return sum(path.stat().st_size for path in folder.iterdir()) // 2**20
+spent, told, known = {"registered": 0.0, "asked": 0.0}, [], 0
+with Ledger(folder / "ledger.sqlite") as ledger, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    empty = peak()
+    for count in marks:
+        began = time.process_time()
+        for start in range(known, count, 20000):
+            ledger.want(wants(start, min(count, start + 20000)))
+        registered, known = time.process_time(), count
+        runner.run(lanes.Lanes(ledger, ask, lanes.LaneOptions(rate=1e9)).run())
+        asked, at = time.process_time(), peak()
+        assert sum(1 for _ in ledger.contents()) == count - count // 5  # as the store does to check its files
+        outcome.write_outcome(folder, ledger, wanted.Counts(rows=count), False)
+        written = time.process_time() - asked
+        spent["registered"] += registered - began
+        spent["asked"] += asked - registered
+        assert ledger.count() == {STORED: count - count // 5, FAILED: count // 5}
+        told.append({"count": count, **{name: round(seconds) for name, seconds in spent.items()},
+                     "written": round(written), "asked_mb": at, "peak_mb": peak(), "disk_mb": disk()})
+        print(json.dumps({"empty_mb": empty, "marks": told}), flush=True)
 """
 
 
 def many_links(box: Path, chosen: argparse.Namespace) -> dict[str, Any]:
-    """Books about very many addresses whose hosts answer at once: processor seconds, memory, disk."""
-    names = ("registered", "asked", "written", "empty_mb", "asked_mb", "peak_mb", "disk_mb")
+    """Books about very many addresses whose hosts answer at once: processor seconds, memory, disk.
+
+    One process: at each mark it has registered and asked so many, and writes the index of all of them.
+    """
     marks = [mark for mark in MARKS if mark < chosen.addresses] + [chosen.addresses]
-    found = []
-    for count in marks:
-        done = subprocess.run(
-            [sys.executable, "-c", SIMULATION, str(count), str(box / str(count))],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        found.append({"count": count, **dict(zip(names, map(int, done.stdout.split()), strict=True))})
-        shutil.rmtree(box / str(count))
-    return {"marks": found}
+    done = subprocess.run(
+        [sys.executable, "-c", SIMULATION, json.dumps(marks), str(box / "books")],
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 MEASURED = {"speed": speed, "kills": kills, "hostile": fetch_hostile, "links": many_links}
@@ -304,7 +311,12 @@ def report(results: dict[str, Any]) -> str:
         rows = [
             (f"{at['count']:,}", *(f"{at[name]:,}" for name in names)) for at in results["links"]["marks"]
         ]
-        lines += ["", record.table(head, rows)]
+        lines += [
+            "",
+            f"The downloader's books (a process with empty ones: {results['links']['empty_mb']} MB):",
+            "",
+        ]
+        lines.append(record.table(head, rows))
     times = [
         f"{name} {one['where']['when']} (load {one.get('load_before', 'not noted')}, "
         f"{one['where']['stolen']} % stolen)"

@@ -136,3 +136,50 @@ def test_what_a_page_says_of_its_latin_letters_is_kept():
         )
 
         assert "Größe: 40 mm, Öl, café" in decode(page), name
+
+
+WORDS = [
+    ("ru", "ru", "cp1251 koi8-r cp866", "Смеситель|чайник|Кабель|Лампа настольная|ЧАЙ|книга"),
+    ("uk", "ua", "cp1251 koi8-u", "Обприскувач|зошит|їжак|Світильник"),
+    ("bg", "bg", "cp1251", "Лампа за маса|чаша|Пералня|къща"),
+    ("pl", "pl", "cp1250 iso8859-2", "Książka|żółw|łóżko|Mąka pszenna"),
+    ("cs", "cz", "cp1250 iso8859-2", "Žehlička|židle|Koště na listí|křeslo"),
+    ("sk", "sk", "cp1250", "Žiarovka|ľadnička|stôl"),
+    ("hu", "hu", "cp1250 iso8859-2", "Fűnyíró|szőnyeg|csésze"),
+    ("ro", "ro", "cp1250", "Mașină|lampă|frână"),
+    ("hr", "hr", "cp1250", "Stolica češalj|žarulja|šešir"),
+    ("tr", "tr", "cp1254", "Işıklı ayna|çanta|Gömlek düğmesi|şapka|ağaç"),
+    ("de", "de", "cp1252", "Löffel|Straße|Küchenmaschine|Ölkännchen"),
+    ("fr", "fr", "cp1252", "théière|Bouilloire électrique|forêt|à louer"),
+    ("es", "es", "cp1252", "España|sillón|Cañón"),
+    ("pt", "pt", "cp1252", "Colchão|pão|coração"),
+    ("sv", "se", "cp1252", "Hårfön|kök"),
+    ("da", "dk", "cp1252", "Brødrister|køkken"),
+    ("ja", "jp", "shift_jis euc_jp", "電気ケトル|包丁|カバン|やかん"),
+    ("zh-CN", "cn", "gb18030", "电饭煲|茶杯|手机壳|椅子"),
+    ("zh-TW", "tw", "big5", "電鍋|茶杯|手機殼|椅子"),
+    ("ko", "kr", "euc_kr", "전기밥솥|가방|냄비|의자"),
+    ("el", "gr", "cp1253", "Λάμπα|βιβλίο|Καρέκλα"),
+    ("he", "il", "cp1255", "מנורה|כיסא"),
+    ("ar", "ae", "cp1256", "مصباح|كرسي"),
+    ("th", "th", "cp874", "โคมไฟ|เก้าอี้"),
+    ("lt", "lt", "cp1257", "Šaukštas|kėdė"),
+    ("lv", "lv", "cp1257", "Krēsls|galds ķēde"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("hint", "least"), [("none", 90), ("country", 110), ("language", 111)])
+def test_single_words_of_many_languages(hint, least):
+    right = every = 0
+    for language, country, names, words in WORDS:
+        for name in names.split():
+            for word in words.split("|"):
+                if word.encode(name, "replace").decode(name) != word:
+                    continue
+                page = shop_page(word, name, language if hint == "language" else "en")
+                url = f"https://shop.{country if hint == 'country' else 'example'}/"
+                right += f"<h1>{word}</h1>" in decode(page, url)
+                every += 1
+
+    assert every == 116
+    assert right >= least

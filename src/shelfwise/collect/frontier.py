@@ -180,13 +180,10 @@ class Frontier:
     def _add(self, one: New, parent: Row | None, kinds: dict[str, tuple[int, int, int]]) -> int:
         if one.url in self._known:
             return 0
-        if self._db.execute("SELECT 1 FROM pages WHERE url = ?", (one.url,)).fetchone():
-            self._remember(one.url)
-            return 0
-        name = shape(one.url)
+        name, host = shape(one.url), host_of(one.url)
         if name not in kinds:
             kinds[name] = self._shape(name)
-            self._db.execute("INSERT OR IGNORE INTO hosts (host) VALUES (?)", (host_of(one.url),))
+            self._db.execute("INSERT OR IGNORE INTO hosts (host) VALUES (?)", (host,))
         number, products, closed = kinds[name]
         if closed and not one.seed:
             return 0
@@ -197,13 +194,15 @@ class Frontier:
         else:
             priority = 2 if products else 3 + (not one.paging)
         depth = parent.depth + 1 if parent else 0
-        self._db.execute(
+        added = self._db.execute(
             "INSERT INTO pages (url, host, kind, shape, state, priority, parent, depth, hops, paging) "
-            "VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?)",
-            (one.url, host_of(one.url), one.kind, number, priority, parent.id if parent else None, depth,
-             one.hops, one.paging),
-        )  # fmt: skip
-        return 1
+            "VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?) ON CONFLICT (url) DO NOTHING",
+            (one.url, host, one.kind, number, priority, parent.id if parent else None, depth, one.hops,
+             one.paging),
+        ).rowcount  # fmt: skip
+        if not added:
+            self._remember(one.url)
+        return added
 
     def _remember(self, url: str) -> None:
         """An address that is there: those of menus are found again on every page."""

@@ -136,13 +136,16 @@ def _traits(url: str) -> _Traits:
 
 
 def _read(url: str) -> _Traits:
-    parts = urlsplit(url)
-    names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    """The traits of an address in its one spelling, which is taken apart by hand: there are millions."""
+    whole, _, query = url.partition("#")[0].partition("?")
+    host, slash, rest = whole.partition("//")[2].partition("/")
+    path = slash + rest
+    names = [name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)] if query else []
     named = set(names)
-    chosen = sum(name not in PAGING for name in names)
-    paging = bool(named and named <= PAGING) or (not named and bool(_PAGE_PATH.search(parts.path)))
-    form = _shape(parts.netloc, parts.path, sorted(named))
-    return _Traits(parts.netloc, form, paging, chosen, _why(parts.path, named, chosen))
+    chosen = sum(name not in PAGING for name in names) if names else 0
+    paging = bool(named and named <= PAGING) or (not named and bool(_PAGE_PATH.search(path)))
+    form = _shape(host, path, sorted(named))
+    return _Traits(host, form, paging, chosen, _why(path, named, chosen))
 
 
 _kept_traits = lru_cache(maxsize=_KEPT)(_read)
@@ -152,10 +155,11 @@ def _shape(netloc: str, path: str, names: list[str]) -> str:
     chosen = [name for name in names if name not in PAGING]
     if chosen:
         return f"{netloc}?{','.join(chosen)}"[:200]
-    pieces = [_TOKEN.sub("#", _NUMBER.sub("#", _TOKEN.sub("#", one))) for one in path.strip("/").split("/")]
+    shelves = path.strip("/").split("/")[:-1][:6]
+    pieces = [_TOKEN.sub("#", _NUMBER.sub("#", _TOKEN.sub("#", one))) for one in shelves]
     last = "*/" if path.endswith("/") else "*"
     query = "?" + ",".join(names) if names else ""
-    return f"{netloc}/{'/'.join([*pieces[:-1][:6], last])}{query}"[:200]
+    return f"{netloc}/{'/'.join([*pieces, last])}{query}"[:200]
 
 
 def _why(path: str, names: set[str], chosen: int) -> str | None:
@@ -168,6 +172,6 @@ def _why(path: str, names: set[str], chosen: int) -> str | None:
         return "file"
     if _ASIDE & set(pieces):
         return "aside"
-    if len(pieces) > DEEPEST or any(pieces.count(one) > 2 for one in pieces):
+    if len(pieces) > DEEPEST or (len(pieces) > 2 and any(pieces.count(one) > 2 for one in pieces)):
         return "too_deep"
     return None

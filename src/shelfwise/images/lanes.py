@@ -106,10 +106,13 @@ class Lanes:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        again = [one.result for one in waiting if one.result.state == TODO]
-        self._ledger.postpone(again)
-        self._ledger.put(one.result for one in waiting if not one.kept and one.result.state != TODO)
-        self._ledger.keep(one.result for one in waiting if one.kept)
+        done = [one for one in waiting if one.result.state != TODO]
+        if again := [one.result for one in waiting if one.result.state == TODO]:
+            self._ledger.postpone(again)
+        if new := [one.result for one in done if not one.kept]:
+            self._ledger.put(new)
+        if kept := [one.result for one in done if one.kept]:
+            self._ledger.keep(kept)
         self.count(
             sum(one.result.state == STORED for one in waiting),
             sum(one.result.state == FAILED for one in waiting),

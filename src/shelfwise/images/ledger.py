@@ -21,6 +21,7 @@ TODO, STORED, FAILED = 0, 1, 2
 
 _FORMAT = 1
 _LONGEST_WAIT = 600.0  # seconds; clocks may have been set since
+_CACHE = 16_000  # kB of the file that are kept in memory: one page for each of many hosts
 _TABLES = """
 CREATE TABLE IF NOT EXISTS links (
     id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, host TEXT NOT NULL, wanted INTEGER NOT NULL,
@@ -30,7 +31,6 @@ CREATE TABLE IF NOT EXISTS links (
 );
 CREATE INDEX IF NOT EXISTS todo ON links (host, tries, id) WHERE state = 0 AND wanted = 1;
 CREATE INDEX IF NOT EXISTS failures ON links (host, code) WHERE state = 2;
-CREATE INDEX IF NOT EXISTS contents ON links (sha) WHERE sha IS NOT NULL;
 CREATE TABLE IF NOT EXISTS wanted (
     number INTEGER PRIMARY KEY, row INTEGER NOT NULL, position INTEGER NOT NULL, product_id TEXT NOT NULL,
     image TEXT NOT NULL, link INTEGER
@@ -112,6 +112,7 @@ class Ledger:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute(f"PRAGMA cache_size = -{_CACHE}")
             self._db.execute("BEGIN IMMEDIATE")  # takes the lock, until the process ends
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, _FORMAT):
@@ -243,8 +244,12 @@ class Ledger:
             )
 
     def lose(self, shas: Iterable[str]) -> None:
-        """Ask again what was stored under contents whose files are gone."""
+        """Ask again what was stored under contents whose files are gone.
+
+        An index of contents is made for this alone: to keep one from the start costs more than to ask.
+        """
         with self._change() as db:
+            db.execute("CREATE INDEX IF NOT EXISTS contents ON links (sha) WHERE sha IS NOT NULL")
             db.executemany(
                 "UPDATE links SET state = 0, tries = 0, due = 0, sha = NULL, etag = NULL, modified = NULL "
                 "WHERE sha = ?",
@@ -260,7 +265,7 @@ class Ledger:
     def contents(self) -> Iterator[tuple[str, str, int]]:
         """Contents that are stored: sha, format and bytes, in the order of their shas."""
         yield from self._db.execute(
-            "SELECT sha, min(form), min(bytes) FROM links WHERE sha IS NOT NULL AND state <> 2 "
+            "SELECT sha, min(form), min(bytes) FROM links NOT INDEXED WHERE sha IS NOT NULL AND state <> 2 "
             "GROUP BY sha ORDER BY sha"
         )
 

@@ -115,7 +115,7 @@ def report_of(ledger: Ledger, counts: Counts, lanes: Lanes | None = None, second
     )
     contents = next(
         ledger.rows(
-            "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT min(bytes) AS size FROM links "
+            "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT min(bytes) AS size FROM links NOT INDEXED "
             "WHERE wanted = 1 AND state = 1 AND sha IS NOT NULL GROUP BY sha)"
         )
     )
