@@ -17,6 +17,8 @@ WAYS = {
     "<b itemprop=name>Lamps</b></a></span> / <span itemprop=itemListElement itemscope><a href=/l/t><b itemprop=name>Table</b></a></span></p>",
     "dropdown": "<div class=breadcrumbs><div><a href=/>Home</a></div><div><a href=/l>Lamps</a><div class=dropdown><a href=/c>Chairs</a></div></div>"
     "<div><a href=/l/t>Table</a></div></div>",
+    "signs of a font": "<nav aria-label=breadcrumb><a href=/>Home</a><i class=material-icons>chevron_right</i><a href=/l>Lamps</a>"
+    "<span class='material-symbols-outlined sm'>chevron_right</span><a href=/l/t>Table</a></nav>",
     "stated": '<script type="application/ld+json">{"@type": "BreadcrumbList", "itemListElement": [{"position": 3, "name": "Red Lamp 40 W"},'
     '{"position": 2, "item": {"@id": "/t", "name": "Table"}}, {"position": 1, "name": "Lamps"}]}</script>',
 }  # fmt: skip

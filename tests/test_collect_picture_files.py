@@ -31,6 +31,7 @@ ELEMENTS = {
     "painted later, two": "<div data-bgset='/img/lamp.jpg 900w | /img/s.jpg 100w'></div>",
     "carried": "<span data-img-large=/img/lamp.jpg></span>",
     "opened": "<a href=/img/lamp.jpg><img src=/img/lamp_90x90.jpg></a>",
+    "named by its link": "<a href='#' sourceimg=/img/lamp.jpg><img src=/img/lamp_60x60.jpg></a>",
     "no picture": '<img src=/img/logo.png data-rows="2/3" data-list="a.jpg, b.jpg" data-photo=/img/lamp.jpg>',
 }
 

@@ -17,6 +17,7 @@ WAYS = {
     "zoom": "<span data-zoom-image=/img/lamp.jpg></span>",
     "style": "<div style=\"background-image: url('/img/lamp.jpg')\"></div>",
     "shared": '<meta property="og:image" content="https://shop.example/img/lamp.jpg"><img src=/img/lamp_100x100.jpg>',
+    "small ones alone": "<ul class=thumbs><li><a sourceimg=/img/lamp.jpg><img src=/img/lamp_60x60.jpg width=60 height=60></a></ul>",
     "site-wide": '<meta property="og:image" content="https://shop.example/share-default.jpg"><img src=/img/lamp.jpg>',
     "logo": '<img src=/img/logo.png alt="Shop"><img src=/img/visa.png><img src=/img/lamp.jpg>',
     "stated": '<script type="application/ld+json">{"@type": "Product", "name": "Red Lamp", "image": {"@type": "ImageObject",'

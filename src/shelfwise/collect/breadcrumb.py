@@ -36,6 +36,8 @@ _STRONG = re.compile(r"\s*(?:[>›»❯→▸▶＞➔⇒]|::)\s*")
 _CHAT = re.compile(r"chat|share|print|wish|help|popup|modal")
 _CURRENT = re.compile(r"current|active|last|\bproduct|selected|actual|aktiv")
 _MENU = re.compile(r"drop-?down|sub-?menu|siblings|flyout|popup|tooltip")
+_SIGNS = re.compile(r"material-(?:icons|symbols)")  # fonts that draw `chevron_right`
+_NO_STEPS = frozenset(("select", "button", "form", "meta", "link", "h1", "input", "label"))
 _NEVER = frozenset(
     ("body", "html", "head", "main", "meta", "link", "a", "script", "img", "button", "section")
 )
@@ -212,7 +214,7 @@ def _collect(page: Page, element: Element, steps: list[Crumb], deep: int) -> Non
                 steps.append(Crumb(bare(text), child.get("href") or "", _marked(page, child)))
             elif not _crossed(child) and tag == "a" and not _CHAT.search(page.marks(child)):
                 steps.append(Crumb(bare(text), "", _marked(page, child)))
-        elif tag in ("select", "button", "form", "meta", "link", "h1", "input", "label") or _crossed(child):
+        elif tag in _NO_STEPS or _crossed(child) or _SIGNS.search(child.get("class") or ""):
             pass
         elif deep and len(steps) > before and (_MENU.search(page.marks(child)) or tag in ("ul", "ol")):
             pass  # what else there is beside a step

@@ -34,6 +34,7 @@ _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "data-bgset")
 _CARRIED = frozenset((*_ZOOMED[:8], "data-bgset", "data-bg", "data-background-image"))
 _CARRIERS = frozenset(("a", "span", "div", "figure", "link"))
 _PAINTED = re.compile(r"background(?:-image)?\s*:[^;(]{0,40}url\(\s*['\"]?([^'\")]{4,500})")
+_PLAIN = frozenset(("src", "href", "srcset", "alt", "title", "class", "id", "style", "sizes"))
 _BLANK = re.compile(r"\{[^{}/]{0,30}\}")  # `lamp_{width}x.jpg`, for a script to fill in
 
 
@@ -136,16 +137,17 @@ def _candidates(element: Element) -> list[str]:
     if frame is not None:
         sources += [one.get("srcset") or one.get("data-srcset") or "" for one in frame.iter("source")]
     found += [text for source in sources if (text := largest(source))]
-    found += [
-        text
-        for name, text in element.items()
-        if name.startswith("data-") and "/" in text and FILE.search(text) and not re.search(r"[\s,]", text)
-    ]
+    holders = [element] if opened is None or opened.tag != "a" else [element, opened]
+    found += [text for one in holders for name, text in one.items() if name not in _PLAIN and _is_file(text)]
     if element.get("data-old-hires"):
         found.insert(0, element.get("data-old-hires"))
     elif element.get("data-a-dynamic-image"):
         found.insert(0, _dynamic(element.get("data-a-dynamic-image")))
     return [text for text in found if text]
+
+
+def _is_file(text: str) -> bool:
+    return "/" in text and bool(FILE.search(text)) and not re.search(r"[\s,]", text)
 
 
 def _filled(element: Element, text: str) -> str:

@@ -43,7 +43,7 @@ _STUCK_ON = re.compile(
 _LOGO = re.compile(r"(?:^|[\s_-])(?:shop|site|header|main|store|company|nav|mobile)?[-_]*logo")
 _Kind = tuple[Element, str, str]
 """What holds a picture, its tag and its first class."""
-_MOST, _STRONG, _MOST_OTHERS = 30, 2.4, 80
+_MOST, _STRONG, _LEAST, _MOST_OTHERS = 30, 2.4, -3.0, 80
 
 
 @dataclass(frozen=True)
@@ -229,9 +229,10 @@ def _shown(page: Page, zones: Zones, title: str) -> list[tuple[float, str]]:
             break
     likely = [(score - away[key], at, address) for score, at, address, key in found]
     likely.sort(key=lambda entry: (-entry[0], entry[1]))
+    least = 0.0 if likely and likely[0][0] > 0 else _LEAST  # of a page that shows nothing but small ones
     unique: dict[str, tuple[float, str]] = {}
     for score, _, address in likely:
-        if score > 0:
+        if score > least:
             unique.setdefault(stem(address) or address, (score, address))
     return list(unique.values())
 
