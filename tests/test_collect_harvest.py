@@ -90,3 +90,18 @@ def test_reading_links_first_changes_nothing_of_the_product(shop_page):
 
     assert found.sight == look(shop_page.html, shop_page.url, {})
     assert {**found.row, "url": row["url"]} == row
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("text/html; charset=windows-1250", "Lampă 1"),
+        ('text/html;charset="Windows-1250"', "Lampă 1"),
+        ("text/html", "Lampã 1"),
+    ],
+)
+def test_the_servers_word_on_the_charset_is_heard(kind, title):
+    page = f"<h1>Lampă 1</h1>{LD}<p class=price>9,90 EUR</p>".replace('"Lamp"', '"Lampă 1"')
+    answer = Answer(200, (("Content-Type", kind),), page.encode("windows-1250"))
+
+    assert harvest(answer, URL, None).row["title"] == title

@@ -1,10 +1,13 @@
 """Addresses: one spelling, shapes, and what is not worth a request."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfwise.collect.traps import (
+    PAGING,
     _spelling,
     absolute,
     filters,
@@ -108,3 +111,17 @@ def test_long_links_are_not_remembered():
     assert (is_paging(f"{long}?page=2"), filters(f"{long}?a=1&b=2"), why_not(f"{long}?sort=a")) == (
         True, 2, "sorting",
     )  # fmt: skip
+
+
+@given(st.text(st.sampled_from("abAB09/?&=#;:.%-_pageé "), max_size=30))
+def test_an_address_is_taken_apart_as_the_library_does(link):
+    url = absolute(link, BASE)
+    if url is None:
+        return
+    parts = urlsplit(url)
+    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+
+    assert host_of(url) == host_of(f"{url}#top") == parts.netloc
+    assert shape(url).startswith(parts.netloc)
+    assert (filters(url) > 0) == bool(names - PAGING)
+    assert why_not(url) != "too_deep" or parts.path.count("/") > 2
