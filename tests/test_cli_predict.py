@@ -80,7 +80,7 @@ def test_progress_tells_rows_a_second(monkeypatch):
 
     shown = Console(file=io.StringIO(), force_terminal=True, width=100)
     monkeypatch.setattr(terminal, "_console", lambda stream: shown)
-    with terminal.counting_rows(100) as notify:
+    with terminal.counting_rows("Predicting", 100) as notify:
         notify(40)
         notify(60)
 

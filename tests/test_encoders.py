@@ -18,6 +18,7 @@ from shelfwise.features.encoders import (
     fingerprint_of,
     open_image_encoder,
     open_text_encoder,
+    takes_gpu,
 )
 from tiny_encoders import onnx_pictures, onnx_texts
 
@@ -147,3 +148,8 @@ def test_importing_the_seam_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert not {"torch", "transformers", "onnxruntime", "PIL", "tokenizers"} & set(done.stdout.split())
+
+
+def test_encoders_of_torch_run_on_a_gpu_where_there_is_one():
+    assert all(map(takes_gpu, ["hf:a", "st:a/b", "timm:resnet18", "joint:folder"]))
+    assert not any(map(takes_gpu, ["onnx:hf", "pixels", "none", "", "house:v1"]))

@@ -11,7 +11,9 @@ import pytest
 import shelfwise
 from scale_shop import broken_csv, dump
 from shelfwise.errors import CatalogueError
+from shelfwise.lesson import Training, read_lesson
 from shelfwise.reading import Reader
+from shelfwise.recipe import Recipe
 
 
 def test_reading_is_plain_and_reads_the_same_elsewhere(seeing, demo, tmp_path, monkeypatch):
@@ -68,3 +70,20 @@ def test_threads_are_no_part_of_what_answers_depend_on(toy_model):
 
     assert other.to_dict() == reading.to_dict()
     assert replace(reading, split="side").to_dict() != reading.to_dict()
+
+
+def test_training_to_come_reads_the_fields_that_it_will_learn_from(monkeypatch):
+    monkeypatch.setattr("shelfwise.reading.BATCH", 7)
+    rows = dump(30).with_columns(
+        category=pl.Series([None, *["shoe", "lamp"] * 15][:30]),
+        brand=pl.Series(["Nork", *["Acme"] * 29]),  # nothing to learn from tells brands apart
+    )
+    source = shelfwise.open_source(rows)
+
+    reader = Reader.for_training(source, Recipe())
+
+    assert reader.reading.listens.fields == read_lesson(source, Recipe(), None, Training()).fields
+    assert reader.reading.listens.fields == ("title",)
+    assert reader.reading.split is None
+    bare = shelfwise.open_source(rows.drop("category"))
+    assert Reader.for_training(bare, Recipe()).reading.listens.fields == ("title", "brand")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shelfwise.errors import ModelError
 from shelfwise.scale.digests import (
+    check_program,
     digest_frame,
     digest_model,
     digest_of,
@@ -89,3 +90,9 @@ def test_digest_of_a_model_is_that_of_its_manifest(saved_toy, tmp_path):
 def test_program_has_one_digest():
     assert digest_program() == digest_program()
     assert len(digest_program()) == 64
+
+
+def test_another_program_is_refused():
+    check_program(digest_program())
+    with pytest.raises(ModelError, match="has another version of Shelfwise, NumPy or polars"):
+        check_program("of an older one")

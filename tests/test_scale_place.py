@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from shelfwise.errors import CatalogueError
-from shelfwise.scale.place import Folder, open_place
+from shelfwise.scale.place import Folder, locked, open_place
 
 
 @pytest.fixture(params=["folder", "file", "memory"])
@@ -59,3 +59,20 @@ def test_folder_that_cannot_be_written_is_told(tmp_path):
 
     with pytest.raises(CatalogueError, match="cannot write"):
         Folder(str(tmp_path / "shards")).write("000000.out", b"x")
+
+
+def test_place_is_for_one_run_at_a_time_and_what_nobody_can_use_goes(tmp_path):
+    work = str(tmp_path / "work")
+    with locked(work, "is at work", "take another place"):
+        for name in ("000000.in", "000000.known", "000000.out"):
+            open_place(work).write(name, b"rows")
+        with (
+            pytest.raises(CatalogueError, match=r"another run is at work .* or take another place"),
+            locked(work, "is at work", "take another place"),
+        ):
+            pass
+
+    assert open_place(work).names() == ["000000.out"]
+    with locked(work, "is at work", "take another place"):
+        open_place(work).clear()
+    assert not (tmp_path / "work").exists()

@@ -9,9 +9,11 @@ import sys
 
 import pytest
 
+import encode_shop
 from scale_shop import check_kills_change_nothing, check_unseen_model_is_told, children, dump, sha256
 from shelfwise.errors import MissingExtraError, RecipeError
 from shelfwise.scale import Bulk, BulkOptions, bulk
+from shelfwise.scale import encode as encoding
 
 SPARK = BulkOptions(engine="spark")
 # Spark leaves sockets to the end of the process.
@@ -41,7 +43,9 @@ def straight(saved_toy, tmp_path, monkeypatch):
     return sha256(tmp_path / "straight.parquet")
 
 
-def test_spark_writes_the_same_bytes_though_workers_are_killed(session, saved_toy, tmp_path, straight):
+@pytest.fixture
+def kill(session):
+    """What ends all Python workers of the session."""
     java = session.sparkContext._gateway.proc.pid
 
     def kill():
@@ -50,7 +54,17 @@ def test_spark_writes_the_same_bytes_though_workers_are_killed(session, saved_to
             os.kill(pid, signal.SIGKILL)
         return found
 
+    return kill
+
+
+def test_spark_writes_the_same_bytes_though_workers_are_killed(kill, saved_toy, tmp_path, straight):
     check_kills_change_nothing(saved_toy, tmp_path, SPARK, straight, kill)
+
+
+def test_spark_keeps_the_same_vectors_though_workers_are_killed(kill, tmp_path, monkeypatch):
+    for name in ("TEXTS", "PICTURES", "_KEEP_ROWS"):
+        monkeypatch.setattr(encoding, name, 32)
+    encode_shop.check_kills_change_nothing(encode_shop.shop(tmp_path), "spark", kill)
 
 
 def test_what_a_machine_does_not_see_is_told(session, saved_toy, tmp_path, monkeypatch):

@@ -212,3 +212,22 @@ def test_products_held_out_of_fine_tuning_are_those_of_all_encoders(tmp_path):
     assert unseen(f"hf:{tmp_path}/text", f"pixels+hf:{tmp_path}/picture") == {"b"}
     with pytest.raises(EncoderError, match="damaged"):
         unseen(f"hf:{tmp_path}/broken", "none")
+
+
+def test_encoders_of_a_recipe_are_plain_values_in_the_order_of_their_vectors():
+    recipe = Recipe(
+        encoder=EncoderRecipe(encoder="onnx:a", max_tokens=9, pooling="cls"),
+        pictures=PicturesRecipe(encoder="onnx:b+timm:c"),
+        threads=3,
+    )
+
+    named = vectors.encoders_of(recipe, pictures=True)
+
+    told = [("encoder", "text", "onnx:a"), ("pictures", "image", "onnx:b")]
+    told += [("pictures", "image", "timm:c"), ("pixels", "image", "pixels")]
+    assert [(one.vectors, one.kind, one.spec) for one in named] == told
+    assert (named[0].options.max_tokens, named[0].options.pooling) == (9, "cls")
+    assert {one.options.threads for one in named} == {3}
+    assert vectors.encoders_of(recipe, pictures=False) == named[:1]
+    assert vectors.encoders_of(Recipe(), pictures=False) == []
+    assert named[3].open("cpu").name == "pixels"

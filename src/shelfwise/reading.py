@@ -15,11 +15,13 @@ from typing import Any, Self
 import polars as pl
 
 from shelfwise.catalogue.pictures import PictureFolder
+from shelfwise.catalogue.products import TEXT_FIELDS
 from shelfwise.catalogue.read import Source
-from shelfwise.catalogue.roles import Roles
+from shelfwise.catalogue.roles import Roles, find_roles
 from shelfwise.errors import CatalogueError
 from shelfwise.features.cache import VectorCache
 from shelfwise.features.vectors import EncoderMark, ProductEncoders
+from shelfwise.intake import asked_fields, clean_batches
 from shelfwise.lesson import clean_rows, open_pictures, read_columns, sides
 from shelfwise.recipe import Recipe
 
@@ -137,6 +139,18 @@ class Reader:
         types = {name: str(source.columns[name]) for name in columns}
         return cls(Reading(roles, recipe, listens, types, split, places), pictures)
 
+    @classmethod
+    def for_training(cls, source: Source, recipe: Recipe) -> Self:
+        """How training, and an audit, will read the texts and pictures of a catalogue; labels are no must."""
+        given: dict[str, Any] = dict(recipe.catalogue.roles)
+        if recipe.catalogue.label:
+            given["label"] = recipe.catalogue.label
+        roles = replace(find_roles(source.sample(), given), split=None)
+        fields = asked_fields(_telling(source, roles, recipe), recipe)
+        asked = {"encoder": recipe.encoder.encoder, "pictures": recipe.pictures.encoder}
+        dense = tuple(name for name, spec in asked.items() if spec not in ("", "none"))
+        return cls.of(source, roles, recipe, Listens(fields, dense, {}))
+
     def batches(self, source: Source, rows: int = BATCH) -> Iterator[tuple[int, pl.DataFrame]]:
         """Raw rows with the place of the first of them; one empty piece if there is no row at all."""
         place = 0
@@ -175,3 +189,24 @@ class Reader:
 
 def _text(path: object) -> str | None:
     return None if path is None else str(path)
+
+
+def _telling(source: Source, roles: Roles, recipe: Recipe) -> list[str]:
+    """The text fields that say more than one thing, among the products to learn from where there are such.
+
+    Reads no further than until that is known.
+    """
+    said: dict[str, set[str]] = {name: set() for name in TEXT_FIELDS}
+    for products in clean_batches(source, roles, recipe, BATCH):
+        chosen = products.filter(pl.col("status") != "unreadable")
+        if not recipe.pictures.folder:  # as `intake` has it
+            chosen = chosen.filter(pl.col("status") != "empty")
+        if roles.label is not None:
+            chosen = chosen.drop_nulls("label")
+        for name, kinds in said.items():
+            if len(kinds) < 2:
+                kinds.update(chosen[name].unique(maintain_order=True).head(2).to_list())
+        silent = [name for name, kinds in said.items() if len(kinds) < 2]
+        if not any(roles.nested or getattr(roles, name) for name in silent):
+            break
+    return [name for name, kinds in said.items() if len(kinds) > 1]

@@ -11,6 +11,7 @@ import shelfwise
 from shelfwise.cli import audit as auditing
 from shelfwise.cli import demo as demonstrating
 from shelfwise.cli import doctor, encoders, options, terminal
+from shelfwise.cli import encode as encoding
 from shelfwise.cli import explore as exploring
 from shelfwise.cli import images as fetching
 from shelfwise.cli import predict as predicting
@@ -203,6 +204,7 @@ def search(
 
 
 main.add_command(predicting.predict)
+main.add_command(encoding.encode)
 main.add_command(encoders.finetune)
 main.add_command(encoders.export)
 main.add_command(scraping.scrape)

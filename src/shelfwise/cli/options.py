@@ -133,6 +133,24 @@ def encoders() -> _Decorator:
     return decorate
 
 
+def engine() -> _Decorator:
+    """Who does the work, and with how many."""
+    who = "Who does the work: processes of this machine, a Ray cluster or Spark."
+    many = "Processes, or on a cluster shards under way at a time; as many as suit otherwise."
+    choice = click.Choice(["local", "ray", "spark"])
+    both = (
+        click.option("--engine", type=choice, default="local", show_default=True, help=who),
+        click.option("--workers", metavar="N", type=click.IntRange(min=0), default=0, help=many),
+    )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(both):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def track() -> _Decorator:
     """Stores to track the run in."""
     meaning = "Keep the run in a store: mlflow[:URI], tensorboard[:DIR] or wandb[:PROJECT]. May be repeated."

@@ -42,20 +42,7 @@ if TYPE_CHECKING:
     "--explain", is_flag=True, help="Give the words, similar products and votes behind each answer."
 )
 @click.option("--ids-only", is_flag=True, help="Write product_id and predicted_category_id alone.")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray", "spark"]),
-    default="local",
-    show_default=True,
-    help="Who does the work: processes of this machine, a Ray cluster or Spark.",
-)
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Processes, or on a cluster shards under way at a time; as many as suit otherwise.",
-)
+@options.engine()
 @click.option(
     "--state",
     metavar="DIR",
@@ -96,7 +83,7 @@ def predict(
     recipe = options.with_encoders(bulk.model.recipe, images, text_encoder, image_encoder)
     bulk.model.recipe = replace(recipe, threads=chosen.threads)
     mind_vectors(bulk.model)
-    with terminal.counting_rows(source.rows) as notify:
+    with terminal.counting_rows("Predicting", source.rows) as notify:
         report = bulk.predict(source, output, chosen, notify)
     if as_json:
         told = {"output": output, **vars(report.written), "resumed": report.resumed}

@@ -123,8 +123,11 @@ def telling_steps() -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def counting_rows(total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that takes the number of rows just done; it shows nothing where nobody looks."""
+def counting_rows(doing: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Give a function that takes the number of rows just done; it shows nothing where nobody looks.
+
+    `doing`: what is done with them, in a word. `total`: how many rows there are.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = _console(sys.stderr)
@@ -132,7 +135,7 @@ def counting_rows(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda rows: None
         return
     rate = TextColumn("{task.fields[rate]} rows/s")
-    shown = (TextColumn("Predicting"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    shown = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*shown, console=console, transient=True, speed_estimate_period=300) as progress:
         task = progress.add_task("", total=total, rate="-")
         begun, done = time.monotonic(), 0

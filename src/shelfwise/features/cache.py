@@ -132,6 +132,7 @@ class Vectors:
         self.folder, self.width = folder, width
         self.notes: list[str] = []
         self._shards: list[_Shard] = []
+        self._indexed = False
         self._open()
 
     def __len__(self) -> int:
@@ -153,7 +154,7 @@ class Vectors:
                 break
             for number in reversed(damaged):
                 self._set_aside(self._shards.pop(number).path, "a checksum does not match")
-            self._index()
+            self._indexed = False
         found[:] = places[:, 0] >= 0
         vectors[~found] = 0
         return vectors, found
@@ -198,7 +199,7 @@ class Vectors:
             # Mapped under the hidden name: once renamed, another process may merge it and take it away.
             shard = replace(_mapped(building, self.width), path=target)
         self._shards.append(shard)
-        self._index()
+        self._indexed = False
         return target
 
     def _open(self) -> None:
@@ -213,7 +214,7 @@ class Vectors:
                 self._set_aside(path, str(error))
             except OSError as error:
                 self.notes.append(f"{path} cannot be read ({error}); what it holds is encoded again")
-        self._index()
+        self._indexed = False
 
     def _index(self) -> None:
         """Keys of all shards in order, and where each is: shard and row."""
@@ -225,9 +226,12 @@ class Vectors:
         shard = np.repeat(np.arange(len(keys), dtype=np.int64), sizes)
         row = np.concatenate([np.arange(size, dtype=np.int64) for size in sizes] or [np.zeros(0, np.int64)])
         self._where = np.stack([shard, row], axis=1)[order]
+        self._indexed = True
 
     def _places(self, keys: NDArray[np.bytes_]) -> NDArray[np.int64]:
         """Shard and row of each key, int64 [keys, 2]; -1 where there is none."""
+        if not self._indexed:  # only now: who writes alone never asks
+            self._index()
         places = np.full((len(keys), 2), -1, np.int64)
         if len(self._keys) and len(keys):
             at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
@@ -253,7 +257,7 @@ class Vectors:
         )
         done = {shard.path for shard in whole} - {target}
         self._shards = [shard for shard in self._shards if shard.path not in done]
-        self._index()
+        self._indexed = False
         for path in done:
             with contextlib.suppress(OSError):  # another process was first, or reads it (Windows)
                 path.unlink()

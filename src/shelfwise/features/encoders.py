@@ -27,6 +27,7 @@ from shelfwise.errors import EncoderError, RecipeError, ShelfwiseError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_TORCH = ("hf", "st", "timm", "joint")
 GROUP = "shelfwise.encoders"
 """Entry point group: each entry names a module or object with `open_text_encoder(name, options)`, or
 `open_image_encoder(name, options)`, or both; the entry's name is the KIND of the specification."""
@@ -135,6 +136,11 @@ def open_text_encoder(spec: str, options: EncoderOptions = _DEFAULTS) -> TextEnc
 def open_image_encoder(spec: str, options: EncoderOptions = _DEFAULTS) -> ImageEncoder:
     """Open an encoder of pictures; `spec` and errors as for `open_text_encoder`."""
     return cast(ImageEncoder, _open("image", spec, options))
+
+
+def takes_gpu(spec: str) -> bool:
+    """Whether an encoder runs on a GPU where there is one; on a processor it takes all of its cores."""
+    return spec.partition(":")[0] in _TORCH
 
 
 def _open(kind: str, spec: str, options: EncoderOptions) -> object:

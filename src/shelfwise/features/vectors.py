@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import polars as pl
@@ -32,7 +32,7 @@ from shelfwise.features.encoders import (
     open_text_encoder,
 )
 from shelfwise.features.encoding import Encoded
-from shelfwise.recipe import TEXT_FIELDS, EncoderRecipe, PicturesRecipe, Recipe
+from shelfwise.recipe import TEXT_FIELDS, Recipe
 
 PREFIX = "vector."
 TABLE = "table."
@@ -92,6 +92,55 @@ class EncoderMark:
         )
 
 
+@dataclass(frozen=True)
+class NamedEncoder:
+    """An encoder that a recipe names, as plain values.
+
+    vectors: what its vectors are called; several picture encoders share one name. kind: what it takes. spec,
+    options: how it is opened.
+    """
+
+    vectors: str
+    kind: Literal["text", "image"]
+    spec: str
+    options: EncoderOptions
+
+    def open(self, device: str = "auto") -> TextEncoder | ImageEncoder:
+        """Open it; EncoderError, MissingExtraError: see `open_text_encoder`."""
+        opener = open_text_encoder if self.kind == "text" else open_image_encoder
+        return opener(self.spec, replace(self.options, device=device))
+
+
+def encoders_of(recipe: Recipe, pictures: bool) -> list[NamedEncoder]:
+    """The encoders that a recipe names; `pictures`: whether there are any to encode."""
+    found: list[NamedEncoder] = []
+    text, seen, threads = recipe.encoder, recipe.pictures, recipe.threads
+    if text.encoder not in _NONE:
+        options = EncoderOptions(max_tokens=text.max_tokens, pooling=text.pooling, threads=threads)
+        found.append(NamedEncoder("encoder", "text", text.encoder, options))
+    if pictures and seen.encoder not in _NONE:
+        options, specs = EncoderOptions(threads=threads), seen.encoder.split("+")
+        found += [NamedEncoder("pictures", "image", spec, options) for spec in specs]
+        if seen.pixels and "pixels" not in specs:
+            found.append(NamedEncoder("pixels", "image", "pixels", options))
+    return found
+
+
+def check_marks(opened: Mapping[str, Sequence[Any]], marks: Mapping[str, EncoderMark]) -> None:
+    """Raise EncoderError where an encoder, by the name of its vectors, is not the one of training."""
+    for name, encoders in opened.items():
+        if name not in marks:
+            continue
+        trained = marks[name]
+        if len(encoders) != len(trained.fingerprints):
+            raise EncoderError(
+                f"the model's {name} come from {len(trained.fingerprints)} encoders side by side, not "
+                f"from {len(encoders)}: {', '.join(encoder.name for encoder in encoders)}"
+            )
+        for encoder, fingerprint, width in zip(encoders, trained.fingerprints, trained.widths, strict=True):
+            check_same(encoder, fingerprint, width)
+
+
 class ProductEncoders:
     """The encoders that a recipe names, opened.
 
@@ -116,8 +165,14 @@ class ProductEncoders:
         self.folder = pictures
         self.cache = cache
         self.notes: list[str] = []
-        self.text = _open_text(recipe.encoder, recipe.threads)
-        self.pictures = _open_pictures(recipe.pictures, recipe.threads) if pictures is not None else {}
+        self.text: TextEncoder | None = None
+        self.pictures: dict[str, list[ImageEncoder]] = {}
+        for named in encoders_of(recipe, pictures is not None):
+            encoder = named.open()
+            if named.kind == "text":
+                self.text = cast(TextEncoder, encoder)
+            else:
+                self.pictures.setdefault(named.vectors, []).append(cast(ImageEncoder, encoder))
 
     @property
     def marks(self) -> dict[str, EncoderMark]:
@@ -130,19 +185,7 @@ class ProductEncoders:
         opened: dict[str, list[Any]] = dict(self.pictures)
         if self.text is not None:
             opened["encoder"] = [self.text]
-        for name, encoders in opened.items():
-            if name not in marks:
-                continue
-            trained = marks[name]
-            if len(encoders) != len(trained.fingerprints):
-                raise EncoderError(
-                    f"the model's {name} come from {len(trained.fingerprints)} encoders side by side, not "
-                    f"from {len(encoders)}: {', '.join(encoder.name for encoder in encoders)}"
-                )
-            for encoder, fingerprint, width in zip(
-                encoders, trained.fingerprints, trained.widths, strict=True
-            ):
-                check_same(encoder, fingerprint, width)
+        check_marks(opened, marks)
 
     @property
     def unseen(self) -> frozenset[str] | None:
@@ -211,24 +254,6 @@ def _held_out(spec: str) -> frozenset[str] | None:
         return frozenset(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise EncoderError(f"{path} is damaged: {error}. Fine-tune again.") from error
-
-
-def _open_text(recipe: EncoderRecipe, threads: int) -> TextEncoder | None:
-    if recipe.encoder in _NONE:
-        return None
-    options = EncoderOptions(max_tokens=recipe.max_tokens, pooling=recipe.pooling, threads=threads)
-    return open_text_encoder(recipe.encoder, options)
-
-
-def _open_pictures(recipe: PicturesRecipe, threads: int) -> dict[str, list[ImageEncoder]]:
-    """The picture encoders by the name of their vectors."""
-    if recipe.encoder in _NONE:
-        return {}
-    options = EncoderOptions(threads=threads)
-    opened = {"pictures": [open_image_encoder(spec, options) for spec in recipe.encoder.split("+")]}
-    if recipe.pixels and "pixels" not in recipe.encoder.split("+"):
-        opened["pixels"] = [open_image_encoder("pixels", options)]
-    return opened
 
 
 def _side_by_side(parts: Sequence[Encoded]) -> Encoded:

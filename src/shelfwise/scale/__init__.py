@@ -1,27 +1,32 @@
-"""Scale: catalogues of any size predicted in shards, by processes of this machine, by Ray or by Spark.
+"""Scale: catalogues of any size in shards, by processes of this machine, by Ray or by Spark.
 
-- bulk.py      the run: cuts a catalogue into shards, has them done, puts the answers together in order
-- shards.py    the unit of work, a pure function: a shard of rows in, a shard of answers out
+- bulk.py      a run of predictions: cuts a catalogue into shards, has them done, puts the answers together
+- shards.py    its unit of work, a pure function: a shard of rows in, a shard of answers out
+- encode.py    a run of encoding: asks the cache what is missing, has it encoded, keeps it
+- contents.py  its unit of work: a shard of texts or pictures in, a shard of vectors out
+- engine.py    what engines have in common: local.py, ray.py, spark.py, who call a unit of work
 - place.py     where shards lie meanwhile: a folder, or an object store
-- engine.py    what they have in common: local.py, ray.py, spark.py, who call the unit of work
-- outputs.py   what comes of it: a file, or a folder of numbered files
+- outputs.py   what comes of predictions: a file, or a folder of numbered files
 - digests.py   by what rows, models and versions are told from others
 - known.py     what an earlier run answered, so that only new and changed products are predicted
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shelfwise.scale.bulk import Bulk, BulkOptions, BulkReport
+    from shelfwise.scale.encode import EncodeOptions, EncodeReport, encode_catalogue
 
-__all__ = ["Bulk", "BulkOptions", "BulkReport"]
+__all__ = [
+    "Bulk", "BulkOptions", "BulkReport", "EncodeOptions", "EncodeReport", "encode_catalogue",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type of a lazily loaded name is in the imports above
     if name not in __all__:
         raise AttributeError(f"module 'shelfwise.scale' has no attribute {name!r}")
-    from shelfwise.scale import bulk
-
-    return getattr(bulk, name)
+    module = "bulk" if name.startswith("Bulk") else "encode"
+    return getattr(import_module(f"shelfwise.scale.{module}"), name)

@@ -11,11 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -26,26 +24,25 @@ from shelfwise.catalogue.products import NO_ID
 from shelfwise.catalogue.read import Source, open_source
 from shelfwise.catalogue.remote import is_remote, local_path
 from shelfwise.categorizer import Categorizer
-from shelfwise.errors import CatalogueError, PictureError, RecipeError
+from shelfwise.errors import CatalogueError, PictureError
+from shelfwise.features.encoders import takes_gpu
 from shelfwise.lesson import clean_rows
 from shelfwise.predictions import PredictOptions
 from shelfwise.reading import BATCH, Reader
-from shelfwise.scale import shards
+from shelfwise.scale import engine, shards
 from shelfwise.scale.digests import digest_frame, digest_model, digest_of, digest_rows, pack
-from shelfwise.scale.engine import Outcome
+from shelfwise.scale.engine import EngineName, Failed, check_engine
 from shelfwise.scale.known import Changes, Keeper, Known
 from shelfwise.scale.outputs import Output
-from shelfwise.scale.place import Place, open_place
-from shelfwise.scale.shards import PLACE, Done, Failed, Job, Task
+from shelfwise.scale.place import Place, locked, open_place
+from shelfwise.scale.shards import PLACE, Done, Job, Task
 from shelfwise.writing import Written
 
-EngineName = Literal["local", "ray", "spark"]
 Notify = Callable[[int], None]
 SHARD = BATCH
 """Rows of a shard, fewer where the catalogue holds pictures; the output does not depend on it."""
 _ALONE = 2 * BATCH
 """Up to so many rows one process is quicker than several that have to be started."""
-_WHOLE_MACHINE = ("hf", "st", "timm", "joint")  # encoders that take all cores, or the GPU, for themselves
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,7 @@ class BulkOptions:
     state: str | None = None
 
     def __post_init__(self) -> None:
-        if self.engine not in get_args(EngineName):
-            raise RecipeError(f"engines are {', '.join(get_args(EngineName))}; got {self.engine!r}")
+        check_engine(self.engine)
 
 
 @dataclass(frozen=True)
@@ -139,11 +135,13 @@ class Bulk:
         job = Job(
             self.folder, self.digest, reader.reading, options.predict, _work_place(goal, options),
             goal.parts if goal.folder else "", _threads(options, self.model, workers),
+            _on_gpu(self.model),
         )  # fmt: skip
         shards.keep(job, self.model, reader)
-        with _locked(job.work):
+        with locked(job.work, "is writing to this output", "give another --output"):
             run = _Run(job, source, reader, goal, options)
-            report = run.finish(_engine(options.engine)(job, run.tasks(), workers), notify_rows)
+            outcomes = engine.run(options.engine, job, run.tasks(), workers)
+            report = run.finish(outcomes, notify_rows)
             open_place(job.work).clear()
         return replace(report, workers=workers)
 
@@ -213,7 +211,7 @@ class _Run:
 
     # -- on the way back -------------------------------------------------------------------------------------
 
-    def finish(self, outcomes: Iterable[Outcome], notify_rows: Notify | None) -> BulkReport:
+    def finish(self, outcomes: Iterable[Done | Failed], notify_rows: Notify | None) -> BulkReport:
         """Take outcomes as they come, in order, and write what was asked for."""
         try:
             if self._goal.folder:
@@ -232,7 +230,7 @@ class _Run:
         changes, note = (None, "") if known is None else (known.counted(), known.note)
         return BulkReport(written, resumed, 0, changes, note)
 
-    def _tables(self, outcomes: Iterable[Outcome]) -> Iterator[pl.DataFrame]:
+    def _tables(self, outcomes: Iterable[Done | Failed]) -> Iterator[pl.DataFrame]:
         """The answers of one shard after the other; one piece at least."""
         empty = True
         for done in self._checked(outcomes):
@@ -241,7 +239,7 @@ class _Run:
                 yield table.drop(PLACE)
                 empty = False
 
-    def _into_folder(self, outcomes: Iterable[Outcome], notify_rows: Notify | None) -> Written:
+    def _into_folder(self, outcomes: Iterable[Done | Failed], notify_rows: Notify | None) -> Written:
         """The workers write the files of a folder; here they are counted, and told to a state."""
         started, statuses, accepted = time.perf_counter(), Counter[str](), list[int]()
         self._goal.begin_folder()
@@ -258,7 +256,7 @@ class _Run:
             round(time.perf_counter() - started, 3),
         )  # fmt: skip
 
-    def _checked(self, outcomes: Iterable[Outcome]) -> Iterator[Done]:
+    def _checked(self, outcomes: Iterable[Done | Failed]) -> Iterator[Done]:
         for outcome in outcomes:
             if isinstance(outcome, Failed):
                 raise outcome.error()
@@ -334,11 +332,15 @@ def _workers(options: BulkOptions, source: Source, model: Categorizer) -> int:
     """How many workers; 0: whatever the cluster has."""
     if options.workers or options.engine != "local":
         return options.workers
-    encoders = (model.recipe.encoder.encoder, *model.recipe.pictures.encoder.split("+"))
-    whole = any(spec.partition(":")[0] in _WHOLE_MACHINE for spec in encoders) and model.views_.dense
-    if source.rows <= _ALONE or whole:
+    if source.rows <= _ALONE or _on_gpu(model):
         return 1
     return min(_cores(), -(-source.rows // BATCH))
+
+
+def _on_gpu(model: Categorizer) -> bool:
+    """Whether its encoders take all processors, or the GPU, for themselves."""
+    specs = (model.recipe.encoder.encoder, *model.recipe.pictures.encoder.split("+"))
+    return bool(model.views_.dense) and any(map(takes_gpu, specs))
 
 
 def _threads(options: BulkOptions, model: Categorizer, workers: int) -> int:
@@ -346,47 +348,3 @@ def _threads(options: BulkOptions, model: Categorizer, workers: int) -> int:
     if options.engine != "local":
         return options.threads or 1
     return max(1, (options.threads or model.recipe.threads or _cores()) // max(workers, 1))
-
-
-def _engine(name: EngineName) -> Callable[[Job, Iterable[Task | Done], int], Iterator[Outcome]]:
-    run: Callable[[Job, Iterable[Task | Done], int], Iterator[Outcome]]
-    run = import_module(f"shelfwise.scale.{name}").run
-    return run
-
-
-@contextmanager
-def _locked(work: str) -> Iterator[None]:
-    """Keep other runs away from the shards; what nobody can use is removed at the end."""
-    handle = None if is_remote(work) else _take(Path(work))
-    try:
-        yield
-    finally:
-        place = open_place(work)
-        for name in place.names():
-            if name.endswith((".in", ".known", ".lock")):
-                place.delete(name)
-        if handle is not None:
-            os.close(handle)
-        if not is_remote(work) and os.path.isdir(work) and not os.listdir(work):
-            os.rmdir(work)
-
-
-def _take(work: Path) -> int | None:
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(work / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise CatalogueError(f"cannot keep shards in {work}: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise CatalogueError(
-            f"another run is writing to this output (its shards are in {work}): wait for it, or give another "
-            "--output"
-        ) from None
-    return handle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import socket
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
@@ -58,6 +59,15 @@ def digest_program() -> str:
     versions = [shelfwise.__version__, np.__version__, pl.__version__]
     names = [path.relative_to(root).as_posix().encode() for path in sources]
     return digest_of(json.dumps(versions).encode(), *names, *(path.read_bytes() for path in sources))
+
+
+def check_program(digest: str) -> None:
+    """ModelError if this machine has another program than the one that began the run."""
+    if digest_program() != digest:
+        raise ModelError(
+            f"{socket.gethostname()} has another version of Shelfwise, NumPy or polars than the machine "
+            "that began the run: install the same on all"
+        )
 
 
 def pack(frame: pl.DataFrame) -> bytes:

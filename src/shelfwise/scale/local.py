@@ -1,4 +1,4 @@
-"""The engine of one machine: processes, each with the model, that may die without anything being lost."""
+"""The engine of one machine: processes, each with its models, that may die without anything being lost."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
+from typing import Generic, cast
 
 from shelfwise.errors import CatalogueError
-from shelfwise.scale.engine import AHEAD, Outcome, in_order
-from shelfwise.scale.shards import Done, Job, Task, work
+from shelfwise.scale.engine import AHEAD, DoneT, Failed, Shard, ShardT, Work, do, in_order
 
 _DEATHS = 3
 """So many times in a row may workers die before any shard is finished."""
 _THREADS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcome]:
+def run(job: Work[ShardT, DoneT], tasks: Iterable[ShardT | DoneT], workers: int) -> Iterator[DoneT | Failed]:
     """Do the tasks with so many processes; with one, in this process.
 
     Raises
@@ -31,7 +31,7 @@ def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcom
 
     """
     if workers <= 1:
-        yield from (task if isinstance(task, Done) else work(job, task) for task in tasks)
+        yield from (job.do(cast(ShardT, task)) if isinstance(task, Shard) else task for task in tasks)
         return
     pool = _Pool(job, workers)
     try:
@@ -41,19 +41,19 @@ def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcom
 
 
 @dataclass(eq=False)
-class _Ticket:
+class _Ticket(Generic[ShardT, DoneT]):
     """A task that was handed out."""
 
-    task: Task
-    future: Future[Outcome]
+    task: ShardT
+    future: Future[DoneT | Failed]
 
 
-class _Pool:
+class _Pool(Generic[ShardT, DoneT]):
     """Processes that are started anew when one of them dies, with all that was handed out."""
 
-    def __init__(self, job: Job, workers: int) -> None:
+    def __init__(self, job: Work[ShardT, DoneT], workers: int) -> None:
         self._job, self._workers = job, workers
-        self._out: dict[_Ticket, None] = {}
+        self._out: dict[_Ticket[ShardT, DoneT], None] = {}
         self._deaths = 0
         self._executor = self._start()
 
@@ -62,18 +62,18 @@ class _Pool:
             self._workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(self._job.threads,)
         )
 
-    def submit(self, task: Task) -> _Ticket:
+    def submit(self, task: ShardT) -> _Ticket[ShardT, DoneT]:
         """Hand a task out."""
         try:
             future = self._hand_out(task)
         except BrokenProcessPool:
             self._renew()
             future = self._hand_out(task)
-        ticket = _Ticket(task, future)
+        ticket = _Ticket[ShardT, DoneT](task, future)
         self._out[ticket] = None
         return ticket
 
-    def result(self, ticket: _Ticket) -> Outcome:
+    def result(self, ticket: _Ticket[ShardT, DoneT]) -> DoneT | Failed:
         """Wait for what came of a task."""
         while True:
             try:
@@ -85,9 +85,9 @@ class _Pool:
             self._deaths = 0
             return outcome
 
-    def _hand_out(self, task: Task) -> Future[Outcome]:
+    def _hand_out(self, task: ShardT) -> Future[DoneT | Failed]:
         with _environment(self._job.threads):  # processes are started when there is something to do
-            return self._executor.submit(work, self._job, task)
+            return self._executor.submit(do, self._job, task)
 
     def _renew(self) -> None:
         """Start the processes anew, and hand out again what they had not finished."""

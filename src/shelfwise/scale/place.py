@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -143,3 +144,43 @@ class Bucket:
         for name in self.names():
             if OURS.match(name):
                 self.delete(name)
+
+
+@contextmanager
+def locked(work: str, doing: str, instead: str) -> Iterator[None]:
+    """Keep other runs away from a place of shards; what nobody can use is removed at the end.
+
+    doing, instead: what another run does there, and what to do besides waiting, for its message.
+    """
+    handle = None if is_remote(work) else _take(Path(work), doing, instead)
+    try:
+        yield
+    finally:
+        place = open_place(work)
+        for name in place.names():
+            if name.endswith((".in", ".known", ".lock")):
+                place.delete(name)
+        if handle is not None:
+            os.close(handle)
+        if not is_remote(work) and os.path.isdir(work) and not os.listdir(work):
+            os.rmdir(work)
+
+
+def _take(work: Path, doing: str, instead: str) -> int | None:
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        handle = os.open(work / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise CatalogueError(f"cannot keep shards in {work}: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise CatalogueError(
+            f"another run {doing} (its shards are in {work}): wait for it, or {instead}"
+        ) from None
+    return handle

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -18,13 +17,21 @@ from typing import Any
 
 import polars as pl
 
-from shelfwise import errors
 from shelfwise.categorizer import Categorizer
-from shelfwise.errors import CatalogueError, ModelError, ShelfwiseError
+from shelfwise.errors import CatalogueError, ModelError
 from shelfwise.explain import Witnesses
 from shelfwise.predictions import PredictOptions, Thresholds
 from shelfwise.reading import Reader, Reading
-from shelfwise.scale.digests import digest_model, digest_of, digest_program, digest_values, pack, unpack
+from shelfwise.scale.digests import (
+    check_program,
+    digest_model,
+    digest_of,
+    digest_program,
+    digest_values,
+    pack,
+    unpack,
+)
+from shelfwise.scale.engine import Failed, Shard, failing, unseen
 from shelfwise.scale.place import open_place
 from shelfwise.writing import parquet_bytes
 
@@ -38,6 +45,7 @@ class Job:
 
     model: its folder. model_digest: see `digests`. work: place of the shards. parts: place of finished
     Parquet files, "" where there are none. threads: of one worker; results do not depend on them.
+    gpu: whether the model's encoders run on a GPU where there is one.
     """
 
     model: str
@@ -47,7 +55,12 @@ class Job:
     work: str
     parts: str = ""
     threads: int = 1
+    gpu: bool = False
     program: str = field(default_factory=digest_program)
+
+    def do(self, task: Task) -> Done | Failed:
+        """Do a shard, see `work`."""
+        return work(self, task)
 
     @cached_property
     def options_digest(self) -> str:
@@ -64,14 +77,13 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Shard):
     """A shard to be done: its number, and digests of what it is made from and of the files it lies in.
 
     rows: of the rows, of their pictures beside the catalogue and of answers that are known already. sent: of
     the files. known: such answers lie beside the other rows, in a file of their own.
     """
 
-    number: int
     rows: str
     sent: str = ""
     known: bool = False
@@ -93,21 +105,6 @@ class Done:
     fresh: bool = True
 
 
-@dataclass(frozen=True)
-class Failed:
-    """A shard that cannot be done, and would not be another time: the error's kind and message."""
-
-    kind: str
-    message: str
-
-    def error(self) -> ShelfwiseError:
-        """The error, as it was raised where the work was done."""
-        kind = getattr(errors, self.kind, ShelfwiseError)
-        error: ShelfwiseError = kind.__new__(kind, self.message)
-        error.args = (self.message,)
-        return error
-
-
 def file_of(number: int, ending: str) -> str:
     """The name of a shard's file: "in", "known", "out" or "json"."""
     return f"{number:06d}.{ending}"
@@ -120,20 +117,14 @@ def part_of(number: int) -> str:
 
 def work(job: Job, task: Task) -> Done | Failed:
     """Do a shard: read its rows, predict them, write the answers and then what they were made from."""
-    try:
-        return _work(job, task)
-    except ShelfwiseError as error:
-        return Failed(type(error).__name__, str(error))
-    except (OSError, MemoryError) as error:
-        told = f"shard {task.number} on {socket.gethostname()}: {error or type(error).__name__}"
-        return Failed("CatalogueError", told)
+    return failing(task, lambda: _work(job, task))
 
 
 def _work(job: Job, task: Task) -> Done:
     place = open_place(job.work)
     raw = place.read(file_of(task.number, "in"))
     if raw is None:
-        raise CatalogueError(_unseen("the shards", job.work))
+        raise CatalogueError(unseen("the shards", job.work))
     known = place.read(file_of(task.number, "known")) if task.known else None
     if digest_of(raw, known or b"") != task.sent:
         raise CatalogueError(f"{job.work} was changed while it was worked on: does another run use it?")
@@ -208,12 +199,8 @@ def opened(job: Job) -> Opened:
     key = digest_values([job.model, job.made_from, job.threads])
     if key not in _kept:
         if not os.path.isdir(job.model):
-            raise ModelError(_unseen("the model", job.model))
-        if digest_program() != job.program:
-            raise ModelError(
-                f"{socket.gethostname()} has another version of Shelfwise, NumPy or polars than the machine "
-                "that began the run: install the same on all"
-            )
+            raise ModelError(unseen("the model", job.model))
+        check_program(job.program)
         keep(job, Categorizer.load(job.model, mapped=True), Reader(job.reading))
     return _kept[key]
 
@@ -228,13 +215,6 @@ def keep(job: Job, model: Categorizer, reader: Reader) -> None:
     _kept.clear()
     key = digest_values([job.model, job.made_from, job.threads])
     _kept[key] = Opened(model, reader, job.options, thresholds, model.witnesses())
-
-
-def _unseen(what: str, where: str) -> str:
-    return (
-        f"{socket.gethostname()} does not see {what} in {where}: with several machines, the model, pictures "
-        "and --work have to be at paths that all of them see, or --work in an object store"
-    )
 
 
 def _answer(opened: Opened, raw: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:

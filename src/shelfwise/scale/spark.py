@@ -10,14 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from shelfwise.errors import MissingExtraError, RecipeError
-from shelfwise.scale.engine import AHEAD, Outcome, in_order
-from shelfwise.scale.shards import Done, Job, Task, work
+from shelfwise.scale.engine import AHEAD, DoneT, Failed, ShardT, Work, in_order
 
 _HERE = "local[*,4]"
 """Spark on this machine, where nothing else is set: all processors, and a shard is tried four times."""
 
 
-def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcome]:
+def run(job: Work[ShardT, DoneT], tasks: Iterable[ShardT | DoneT], workers: int) -> Iterator[DoneT | Failed]:
     """Do the tasks in the Spark session that there is (under spark-submit), or in one of this machine.
 
     workers: shards under way at a time; 0: as many as the cluster does side by side.
@@ -39,7 +38,7 @@ def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcom
     if began:
         _check_java()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder: Any = SparkSession.builder.appName("shelfwise predict")
+    builder: Any = SparkSession.builder.appName("shelfwise")
     if began and not SparkConf().contains("spark.master"):
         builder = builder.master(_HERE)
     session = builder.getOrCreate()
@@ -48,8 +47,8 @@ def run(job: Job, tasks: Iterable[Task | Done], workers: int) -> Iterator[Outcom
         most = workers or AHEAD * max(1, context.defaultParallelism)
         with ThreadPoolExecutor(most) as callers:
 
-            def submit(task: Task) -> Future[Outcome]:
-                one = context.parallelize([task], 1).map(lambda shard: work(job, shard))
+            def submit(task: ShardT) -> Future[DoneT | Failed]:
+                one = context.parallelize([task], 1).map(job.do)
                 return callers.submit(lambda: one.collect()[0])
 
             yield from in_order(tasks, submit, Future.result, most)
