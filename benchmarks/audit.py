@@ -90,11 +90,11 @@ class Probabilities:
 def audited(task: Task, products: pl.DataFrame) -> tuple[Any, Any, np.ndarray, float]:
     """Evidence, doubts, the probabilities behind them, and the seconds it took."""
     from shelfwise.audit.doubt import find_doubts
-    from shelfwise.audit.evidence import gather
+    from shelfwise.audit.evidence import Answering, gather
     from shelfwise.catalogue.read import open_source
 
     heard, started = Probabilities(), time.perf_counter()
-    evidence = gather(open_source(products), task.recipe, os.cpu_count() or 1, None, heard)
+    evidence = gather(open_source(products), task.recipe, os.cpu_count() or 1, None, Answering(None, heard))
     doubt = find_doubts(evidence)
     return evidence, doubt, heard.joined(), time.perf_counter() - started
 

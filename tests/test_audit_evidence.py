@@ -8,7 +8,7 @@ import pytest
 
 from audit_shop import plant, recipe, shop
 from shelfwise.audit import evidence as module
-from shelfwise.audit.evidence import CANDIDATES, gather
+from shelfwise.audit.evidence import CANDIDATES, Answering, Found, gather
 from shelfwise.audit.swaps import KINDS
 from shelfwise.catalogue.read import open_source
 from shelfwise.decide.fusion import fit_fusion
@@ -39,7 +39,7 @@ def heard():
 
 @pytest.fixture(scope="module")
 def found(heard):
-    return gather(open_source(plant(shop(16), 4)[0]), recipe(), listener=heard)
+    return gather(open_source(plant(shop(16), 4)[0]), recipe(), answering=Answering(listener=heard))
 
 
 def test_every_product_is_answered_once_and_stands_in_its_place(found, heard):
@@ -174,3 +174,23 @@ def test_catalogues_with_nothing_to_compare_are_refused(titles, labels, said):
     frame = pl.DataFrame({"title": titles, "category": labels}, schema={"title": str, "category": str})
     with pytest.raises(LabelError, match=said):
         gather(open_source(frame), recipe())
+
+
+def test_what_a_fold_came_to_passes_as_arrays(monkeypatch):
+    parts = []
+
+    def elsewhere(dealt, fusion, numbers):
+        for number in numbers:
+            found = dealt.answer(number, dealt.learn(number, 1, fusion.views), fusion, 1)
+            parts.append(found.tensors())
+            yield Found.restored(parts[-1])
+
+    monkeypatch.setattr(module, "_STEADY", 10)
+    here = gather(open_source(shop(8)), recipe())
+    there = gather(open_source(shop(8)), recipe(), answering=Answering(elsewhere))
+
+    assert len(parts) == 4
+    assert there.probabilities.tobytes() == here.probabilities.tobytes()
+    assert there.swapped.code.tobytes() == here.swapped.code.tobytes()
+    assert there.given.views.tobytes() == here.given.views.tobytes()
+    assert set(parts[0]) >= {"rows", "codes", "probabilities", "way", "given.row", "swapped.view_best"}

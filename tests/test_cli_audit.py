@@ -158,8 +158,21 @@ def test_a_catalogue_that_cannot_be_audited_leaves_no_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["shop.csv"]
 
 
+def test_workers_find_the_same_doubts_to_the_bit(catalogue, tmp_path, monkeypatch):
+    monkeypatch.setattr("shelfwise.audit.evidence._STEADY", 10)  # the first fold is small: leave the others
+    alone, several = tmp_path / "alone.parquet", tmp_path / "several.parquet"
+    run(catalogue, "--output", alone, "--no-map", "--threads", 1)
+
+    told = run(catalogue, "--output", several, "--no-map", "--threads", 2, "--workers", 2)
+
+    assert told.exit_code == 0, told.output
+    assert several.read_bytes() == alone.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.parquet", "several.parquet"]
+
+
 def test_help_names_every_option():
     told = run("--help").output
     for name in ("--output", "--images", "--label", "--fields", "--role", "--model", "--recipe",
-                 "--text-encoder", "--image-encoder", "--map", "--seed", "--threads", "--json"):  # fmt: skip
+                 "--text-encoder", "--image-encoder", "--map", "--seed", "--threads", "--engine",
+                 "--workers", "--work", "--json"):  # fmt: skip
         assert name in told

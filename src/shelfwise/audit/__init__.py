@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -21,17 +21,22 @@ from shelfwise.errors import MissingExtraError
 from shelfwise.lesson import Training
 from shelfwise.recipe import Recipe
 
+if TYPE_CHECKING:
+    from shelfwise.audit.evidence import Elsewhere
+
 
 @dataclass(frozen=True)
 class AuditOptions:
     """How to audit.
 
     layout: whether products get a place on the map (needs the extra `map`). model: the folder that the doubts
-    are remembered to belong to, for `shelfwise review`.
+    are remembered to belong to, for `shelfwise review`. elsewhere: has folds answered by other processes or
+    machines (`shelfwise.scale.FoldEngine`); None: this process answers them. The doubts are the same.
     """
 
     layout: bool = True
     model: str = ""
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def audit(
     """
     from shelfwise.audit.doubt import find_doubts
     from shelfwise.audit.embedding import content_keys, embed
-    from shelfwise.audit.evidence import gather
+    from shelfwise.audit.evidence import Answering, gather
     from shelfwise.audit.layout import lay_out
 
     if options.layout and find_spec("openTSNE") is None:  # said before the work, not after it
@@ -87,7 +92,8 @@ def audit(
     recipe = recipe or Recipe()
     source = catalogue if isinstance(catalogue, Source) else open_source(catalogue)
     say = notify or _silent
-    evidence = gather(source, recipe, recipe.threads or os.cpu_count() or 1, notify)
+    threads = recipe.threads or os.cpu_count() or 1
+    evidence = gather(source, recipe, threads, notify, Answering(options.elsewhere))
     lesson = evidence.lesson
     say("doubts")
     doubt = find_doubts(evidence, recipe.seed)
@@ -97,7 +103,7 @@ def audit(
     if options.layout:
         say("map")
         keys = content_keys(lesson.products, lesson.fields, dense)
-        places = lay_out(vectors, recipe.seed, keys=keys, threads=recipe.threads or os.cpu_count() or 1)
+        places = lay_out(vectors, recipe.seed, keys=keys, threads=threads)
     say("reasons")
     table = tabulate(evidence, doubt, vectors, places)
     about = about_catalogue(source, lesson.roles, lesson.taxonomy.separator, recipe.pictures.folder) | {

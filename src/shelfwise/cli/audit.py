@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,7 @@ from shelfwise.cli import options, terminal
 
 if TYPE_CHECKING:
     from shelfwise.audit import Audit
+    from shelfwise.audit.evidence import Elsewhere
     from shelfwise.recipe import Recipe
     from shelfwise.track.tracker import Trackers
 
@@ -34,6 +35,12 @@ _SHOWN = 8
 @options.layout()
 @options.seed("Seed of every random choice.")
 @options.threads()
+@options.engine()
+@click.option(
+    "--work",
+    metavar="DIR",
+    help="Folder, or address, for what passes between workers; beside the output otherwise.",
+)
 @options.track()
 @options.as_json()
 def audit(
@@ -47,6 +54,9 @@ def audit(
     seed: int | None,
     threads: int | None,
     layout: bool | None,
+    engine: Any,  # noqa: ANN401 - one of the choices
+    workers: int,
+    work: str | None,
     track: tuple[str, ...],
     as_json: bool,
     **settings: object,
@@ -69,8 +79,9 @@ def audit(
         chosen = _recipe_of(model, {"seed": seed, "threads": threads}, settings)
     chosen = options.with_encoders(chosen, images, text_encoder, image_encoder)
     wanted = options.map_is_there() if layout is None else layout
+    asked = AuditOptions(wanted, model or "", _elsewhere((engine, workers), work, output, chosen.threads))
     with terminal.telling_steps() as notify, open_trackers(track, notify) as tracker:
-        found = find(catalogue, chosen, AuditOptions(layout=wanted, model=model or ""), notify)
+        found = find(catalogue, chosen, asked, notify)
         found.write(output)
         if not wanted and layout is None:
             found.report.notes.append(options.NO_MAP)
@@ -81,6 +92,22 @@ def audit(
     else:
         _show(found, output)
         show_tracked(terminal.stdout(), tracker.places, tracker.notes)
+
+
+def _elsewhere(asked: tuple[Any, int], work: str | None, output: str, threads: int) -> Elsewhere | None:
+    """Who answers the folds besides this process: an engine with so many workers; None: nobody."""
+    from pathlib import Path
+
+    from shelfwise.features.encoders import EncoderOptions
+    from shelfwise.scale.folds import FoldEngine
+
+    engine, workers = asked
+    if engine == "local" and workers <= 1:
+        return None
+    cores = EncoderOptions().cores if engine == "local" else 1
+    name = f".{Path(output).name}.folds"
+    where = f"{work.rstrip('/')}/{name}" if work else str(Path(output).with_name(name))
+    return FoldEngine(engine, workers, threads or cores, where)
 
 
 def _track(tracker: Trackers, found: Audit, recipe: Recipe, tags: dict[str, str]) -> None:
