@@ -102,8 +102,8 @@ def _show(report: EncodeReport) -> None:
         said.append(f"Texts are {', '.join(report.fields)}.")
     tables.lines(console, said)
     tables.table(
-        console, ("encoder", ">width", ">products", ">different", ">there before", ">encoded", ">failed"),
-        [(one.encoder, *(f"{n:,}" for n in (one.width, one.products, one.contents, one.cached, one.encoded,
+        console, ("encoder", ">products", ">different", ">known", ">encoded", ">failed"),
+        [(one.encoder, *(f"{n:,}" for n in (one.products, one.contents, one.cached, one.encoded,
                                             sum(one.failed.values())))) for one in report.encoders],
     )  # fmt: skip
     bad = [("cannot be read", code, count) for code, count in report.unread.items()]
