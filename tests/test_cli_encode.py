@@ -45,7 +45,7 @@ def test_result_is_told_as_json_and_in_words():
     assert again.exit_code == 0, again.output
     words = " ".join(again.stdout.split())
     assert "Texts are title." in words
-    assert "onnx:picture 5 60 41 40 0 1" in words
+    assert "onnx:picture 60 41 40 0 1" in words
     assert "not_a_picture" in words
     assert "Vectors are in" in words
 

@@ -183,3 +183,34 @@ def test_single_words_of_many_languages(hint, least):
 
     assert every == 116
     assert right >= least
+
+
+@pytest.mark.parametrize(("words", "language"), [
+    ("it\u00b4s don\u00b4t you\u00b4ll", "en"), ("l\u00b4huile d\u00b4olive", "fr"), ("99\u00a2 50\u00a2 25\u00a2", "en"),
+    (" ".join(f"{n}\u00b5m" for n in range(9)), "de"), (" ".join(f"{n}\u00be" for n in range(1, 6)), ""),
+    ("novel\u00b7la col\u00b7lecci\u00f3", "ca"),
+])  # fmt: skip
+def test_signs_among_plain_words_leave_a_declared_charset_as_it_is(words, language):
+    html = f'<html lang="{language}"><meta charset="iso-8859-1"><p>{words}</p>'
+    assert words in decode(html.encode("latin-1"))
+    bare = f"<html><p>{words}</p>".encode("latin-1")
+    assert words in decode(bare, charset="iso-8859-1")
+
+
+def test_a_letter_that_was_cut_does_not_change_a_declared_charset():
+    words = " ".join("\u5bb6\u5177\u684c\u5b50\u6905\u5b50"[n % 5 :] for n in range(15))
+    html = f'<html lang="zh"><meta charset="gb2312"><p>{words}</p><p>'.encode("gb2312")
+    html += "\u684c\u5b50\u6905\u5b50\u5bb6\u5177".encode("gb2312")[:-1] + b"...</p>"
+    assert words in decode(html)
+
+
+@pytest.mark.parametrize(
+    "name", ["base64", "hex", "zlib", "rot13", "undefined", "idna", "punycode", "no-such"]
+)
+def test_names_that_are_no_charset_of_a_page_count_for_nothing(name):
+    html = f'<meta charset="{name}"><p>caf\u00e9</p>'.encode("cp1252")
+    assert "caf\u00e9" in decode(html, charset=name)
+
+
+def test_an_address_that_is_none_has_no_country():
+    assert "caf\u00e9" in decode("<p>caf\u00e9</p>".encode("cp1252"), "http://[bad/")

@@ -98,7 +98,22 @@ def test_picture_that_a_worker_does_not_see_is_an_error_and_no_bad_picture(job, 
     assert isinstance(failed.error(), CatalogueError)
     assert "paths that all of them see" in failed.message
     file.write_bytes(picture_bytes(2))
-    assert "a.png was changed during the run" in job.do(task).message
+    changed = job.do(task)
+    assert changed.failed == {"changed": 1}
+    assert changed.examples == ("a.png was changed during the run; run it again",)
+
+
+def test_one_picture_that_vanished_costs_its_own_row(job, tmp_path):
+    pictures = [Picture(name, tmp_path / name) for name in ("a.png", "b.png")]
+    for seed, picture in enumerate(pictures):
+        picture.path.write_bytes(picture_bytes(seed))
+    task = contents.send_pictures(job, 0, 1, pictures, keyed(pictures))
+    pictures[0].path.unlink()
+
+    made = job.do(task)
+
+    assert made.failed == {"missing": 1}
+    assert contents.read_vectors(job, made)[1].tolist() == [False, True]
 
 
 def test_shards_and_encoders_that_a_worker_does_not_see_or_that_are_others_are_told(job, tmp_path):

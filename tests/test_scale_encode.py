@@ -188,6 +188,8 @@ def test_two_runs_at_once_and_what_is_left_of_a_killed_one(shop):
     def listen(rows):
         if not seen:
             seen.extend((shop / "work").iterdir())
+            with pytest.raises(CatalogueError, match="another run is encoding this catalogue"):
+                encode(shop, "cache", work=str(shop / "work"))
 
     encode(shop, "cache", listen, work=str(shop / "work"))
     place = seen[0]

@@ -23,8 +23,8 @@ _DECLARED, _BY_LANGUAGE, _BY_COUNTRY = 8.0, 5.0, 3.0
 _OTHER, _CONTROL, _SIGN, _ASCII = -8.0, -12.0, -9.0, -2.8
 _FITTING, _WIDER = -5.0, -3.5  # for each letter beyond ASCII; with words of a wrong charset it is far less
 _MIXED = -5.0  # letters of two scripts side by side
-_EDGES = frozenset("\xa0«»“”„‘’‚‹›–—…•·°®©™€£¥§±²³½¼×№“”")
-_APOSTROPHES = frozenset("’”»…")
+_EDGES = frozenset("\xa0«»“”„‘’‚‹›–—…•·°®©™€£¥§±²³½¼¾×№“”´¢µ¦¬¯¨")
+_APOSTROPHES = frozenset("’”»…´·")
 _WIDE = frozenset("　、。，．・：；？！（）［］【】「」『』《》〈〉〜～／％＋－＝￥＆＃＊①②③④⑤★☆●○◆■→↓※")
 
 _WEST = {
@@ -67,6 +67,7 @@ _OF_COUNTRY = {
     "ae": "ar", "eg": "ar", "ir": "ar", "ma": "ar", "jp": "ja", "cn": "zh", "hk": "tw", "kr": "ko",
     "vn": "vi", "at": "de", "ch": "de", "be": "nl", "se": "sv", "dk": "da", "no": "da", "br": "pt",
     "mx": "es", "cl": "es", "co": "es", "pe": "es", "su": "ru", "uk": "en", "sg": "zh",
+    "ar": "es",
 }  # fmt: skip
 _OF_TAG = {
     "sl": "hr",
@@ -149,6 +150,11 @@ def fits(data: bytes, charset: str) -> bool:
         sum(likelihood(text, language) for text in texts if text) - plain >= _FITTING * beyond
         for language in _CHARSETS.get(charset, (0.0, _languages(charset)))[1]
     )
+
+
+def letters_beyond(data: bytes) -> int:
+    """How many bytes beyond ASCII the words hold that are looked at."""
+    return sum(byte > 0x7F for word in _words(data) for byte in word)
 
 
 def _words(data: bytes) -> list[bytes]:

@@ -21,7 +21,7 @@ _NONE = re.compile(
     r"qr[-_]?code|1x1|ghost|watermark|fb[-_]share|[-_]social\.|energ(?:y|ie)[-_]?(?:label|class|klasse)",
     re.IGNORECASE,
 )
-FILE = re.compile(r"\.(?:jpe?g|png|webp|avif|gif)(?:[?#@!_].*)?$", re.IGNORECASE)
+FILE = re.compile(r"\.(?:jpe?g|png|webp|avif|gif)(?:[?#@!_].*)?$", re.IGNORECASE | re.DOTALL)
 _SIZES = re.compile(r"[-_/.](\d{2,4})x(\d{2,4})?(?!\d)")
 _SIDES = re.compile(r"(?:^|[,/_?&-])(?:[wh]|width|height|imwidth|s[wh]|wid|hei|size)[_=](\d{2,4})(?!\d)")
 _ONLY_SIZE = re.compile(r"\d{2,4}x\d{2,4}$|(?:file|original|large|full)$")
@@ -147,7 +147,7 @@ def _candidates(element: Element) -> list[str]:
 
 
 def _is_file(text: str) -> bool:
-    return "/" in text and bool(FILE.search(text)) and not re.search(r"[\s,]", text)
+    return len(text) < 2_000 and "/" in text and not re.search(r"[\s,]", text) and bool(FILE.search(text))
 
 
 def _filled(element: Element, text: str) -> str:
@@ -174,7 +174,8 @@ def largest(srcset: str) -> str:
     """The address of a srcset with the largest width or density."""
     found, size = "", -1.0
     for match in re.finditer(
-        r"(\S*[^\s,|])(?:\s+(\d{1,5}(?:\.\d+)?)([wx]))?\s*(?:,|\||\[|$)", srcset[:20_000]
+        r"(?<![^\s,|\[])(\S{0,2000}[^\s,|])(?:\s+(\d{1,5}(?:\.\d+)?)([wx]))?\s*(?:,|\||\[|$)",
+        srcset[:8_000],
     ):
         value = float(match.group(2) or 1) * (1 if match.group(3) == "w" else 100)
         if match.group(1) and value > size and not match.group(1).startswith("data:"):

@@ -40,7 +40,9 @@ _STUCK_ON = re.compile(
     r"(?:^|[\s_-])(?:onsale|badges?|stickers?|ribbons?|product-labels?|pr-label|seals?|warranty|guarantee|"
     r"trust|usps?|brand|manufacturer|supplier|vendor|energy-?label|eprel|tag[-_]img)(?:[\s\d_-]|$)"
 )
-_LOGO = re.compile(r"(?:^|[\s_-])(?:shop|site|header|main|store|company|nav|mobile)?[-_]*logo")
+_LOGO = re.compile(
+    r"(?:^|(?<!with)(?<!has)(?<!\bno)[\s_-])(?:shop|site|header|main|store|company|nav|mobile)?[-_]*logo(?![a-z])"
+)
 _Kind = tuple[Element, str, str]
 """What holds a picture, its tag and its first class."""
 _MOST, _STRONG, _LEAST, _MOST_OTHERS = 30, 2.4, -3.0, 80
@@ -142,13 +144,15 @@ def _others(page: Page, zones: Zones) -> _Others:
     """The shop's logo, known by its name or by leading home, and folders of what stands around."""
     shop: set[str] = set()
     folders: set[str] = set()
+    at_home = is_root(page, page.url)  # of a shop of one product
     for at, element in enumerate(page.elements):
         if element.tag != "img" or len(folders) > _MOST_OTHERS:
             continue
         near = page.up(element, 4)
         link = next((one for one in near if one.tag == "a"), None)
         logo = any(marked(_LOGO, page.marks(one)) for one in near[:3])
-        logo = logo or (link is not None and is_root(page, link.get("href") or ""))
+        href = "" if link is None else link.get("href") or ""
+        logo = logo or (not at_home and not href.startswith("#") and is_root(page, href))
         if logo or zones.levels[at] >= ASIDE_ZONE:
             source = element.get("src") or element.get("data-src") or largest(element.get("srcset") or "")
             address = page.absolute(source)
@@ -159,9 +163,10 @@ def _others(page: Page, zones: Zones) -> _Others:
 
 
 def _file(address: str) -> str:
-    """An address without scheme and query."""
+    """An address without its scheme, and without the query where the path names a file."""
     parts = urlsplit(address)
-    return f"{parts.netloc}{parts.path}"
+    query = "" if FILE.search(parts.path) else parts.query
+    return f"{parts.netloc}{parts.path}?{query}"
 
 
 def _words(address: str) -> str:

@@ -159,7 +159,7 @@ SOLD_OUT = re.compile(
 )
 # Parts of a page that are not about its product.
 ASIDE = re.compile(
-    r"(?<!has-)(?<!with-)(?<!no-)(?:relat(?:ed|ionn)|upsell|up-sell|cross-?sell|(?<![\w-])x-sell|crosssell|similar|also[-_]|"
+    r"(?<!\bhas-)(?<!\bwith-)(?<!\bno-)(?:relat(?:ed|ionn)|upsell|up-sell|cross-?sell|(?<![\w-])x-sell|crosssell|similar|also[-_]|"
     r"also-?bought|also-?purch|also_purch|recommend|reco-|"
     r"recent|viewed|suggest|you-?may|you-?might|mini-?cart|minibasket|cart-?(?:drawer|dropdown|summary|"
     r"widget|total)|"

@@ -77,13 +77,20 @@ def chains(page: Page, titles: list[str]) -> Iterator[list[Crumb]]:
             ]
 
 
+_MOST_FILED = 30  # places that are looked at; a page may have any number
+
+
 def filed(page: Page) -> Iterator[Element]:
     """What stands under a product's name as the shelf that it is on: `Category: Tea > Green`, each a link."""
+    tried = 0
     for element in page.elements:
         if not marked(_FILED, page.marks(element)) or marked(_MENU, page.marks(element)):
             continue
         if element.tag not in _TAGS or not small(element, 40):
             continue
+        tried += 1
+        if tried > _MOST_FILED:
+            return
         boxes = [box for box in element.iter("li", "p", "dd", "td", "div", "span") if _is_arrowed(page, box)]
         yield from islice((box for box in boxes if not set(boxes) & set(islice(box.iter(), 1, None))), 1)
 

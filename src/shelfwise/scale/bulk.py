@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -140,8 +141,8 @@ class Bulk:
         shards.keep(job, self.model, reader)
         with locked(job.work, "is writing to this output", "give another --output"):
             run = _Run(job, source, reader, goal, options)
-            outcomes = engine.run(options.engine, job, run.tasks(), workers)
-            report = run.finish(outcomes, notify_rows)
+            with closing(engine.run(options.engine, job, run.tasks(), workers)) as outcomes:
+                report = run.finish(outcomes, notify_rows)
             open_place(job.work).clear()
         return replace(report, workers=workers)
 

@@ -36,6 +36,8 @@ Floats = NDArray[np.float32]
 
 _FOLDERS = ("onnx", "hf", "st", "joint")
 _EXAMPLES = 5
+_CHANGED = "changed"
+"""The code of a picture whose bytes are others than those that were looked at."""
 _BYTES = 64_000_000  # of the pictures of a shard
 
 
@@ -238,27 +240,42 @@ def _pictures(
     threads: int,
 ) -> tuple[Encoded, list[tuple[str, str]]]:
     with ThreadPoolExecutor(max(threads, 1)) as pool:
-        pictures = list(pool.map(_load, sent.iter_rows(named=True)))
-    done = encode_pictures(encoder, pictures, threads=threads)
+        loaded = list(pool.map(_load, sent.iter_rows(named=True)))
+    gone = [one for one in loaded if isinstance(one, PictureError)]
+    if len(gone) == len(loaded) and gone[0].code != _CHANGED:
+        where = unseen("the pictures that the machine that began the run sees", _folder_of(sent))
+        raise CatalogueError(f"{where} ({gone[0]})")
+    done = encode_pictures(
+        encoder, [None if isinstance(one, PictureError) else one for one in loaded], threads=threads
+    )
     failed = [at for at, reason in enumerate(done.reasons) if reason is not None]
-    return done, [(_code(pictures[at]), str(done.reasons[at])) for at in failed]
+    return done, [_failure(loaded[at], str(done.reasons[at])) for at in failed]
 
 
-def _load(row: dict[str, Any]) -> Picture:
-    """A picture with its bytes; CatalogueError if those are not the ones that were sent."""
+def _folder_of(sent: pl.DataFrame) -> str:
+    """Where the first of some pictures lies."""
+    return os.path.dirname(next((path for path in sent["path"] if path), ""))
+
+
+def _load(row: dict[str, Any]) -> Picture | PictureError:
+    """A picture with its bytes; an error if they cannot be read, or are not the ones that were sent."""
     picture = Picture(row["name"], row["path"] and Path(row["path"]), row["data"])
     try:
         data = picture.read()
     except PictureError as error:
-        where = unseen("a picture that the machine that began the run sees", str(picture.path))
-        raise CatalogueError(f"{where} ({error})") from error
+        return error
     if key_of(data) != row["key"]:
-        raise CatalogueError(f"{picture.name} was changed during the run; run it again")
+        return PictureError(_CHANGED, f"{picture.name} was changed during the run; run it again")
     return Picture(picture.name, data=data)
 
 
+def _failure(picture: Picture | PictureError, reason: str) -> tuple[str, str]:
+    """The code of why a picture has no vector, and the reason."""
+    return (picture.code, str(picture)) if isinstance(picture, PictureError) else (_code(picture), reason)
+
+
 def _code(picture: Picture) -> str:
-    """The code of why a picture has no vector."""
+    """The code of why the encoder has no vector of a picture."""
     try:
         decode(picture.read(), picture.name)
     except PictureError as error:

@@ -8,10 +8,13 @@ of workers and every engine.
 
 from __future__ import annotations
 
+import os
 import time
+import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -152,14 +155,22 @@ def encode_catalogue(
     )  # fmt: skip
     if here:
         contents.keep(job, opened)
-    del opened, by_name
+    del opened, by_name, encoder
     with locked(job.work, "is encoding this catalogue", "give another --work"):
         open_place(job.work).clear()  # of a run that was killed: what it had kept is in the cache
         run = _Run(job, source, reader, cache)
-        run.finish(engine.run(options.engine, job, run.tasks(), workers), notify_rows)
-        open_place(job.work).clear()
-    contents.forget()
-    return run.report(workers, time.monotonic() - started)
+        try:
+            outcomes: Generator[Made | _Read | Failed | Contents, None, None]
+            outcomes = engine.run(options.engine, job, run.tasks(), workers)
+            with closing(outcomes):
+                run.finish(outcomes, notify_rows)
+        finally:
+            open_place(job.work).clear()
+            contents.forget()
+    report = run.report(workers, time.monotonic() - started)
+    if reader.pictures is None and (wanted := recipe.pictures.encoder) not in ("", "none", "pixels"):
+        report.notes.append(f"no pictures were found for {wanted}: say with --images where they are.")
+    return report
 
 
 @dataclass(frozen=True)
@@ -350,9 +361,7 @@ class _Keeper:
 
 def _nothing(recipe: Recipe, model: bool) -> str:
     if model:
-        return (
-            "this model listens to no encoder, or there are no pictures for it: its predict needs no vectors"
-        )
+        return "this model listens to no encoder, or there are no pictures for it: predict needs no vectors"
     if recipe.pictures.encoder in ("", "none") and recipe.encoder.encoder in ("", "none"):
         return "no encoder is named, so there is nothing to encode: give --text-encoder or --image-encoder"
     return (
@@ -383,6 +392,7 @@ def _place(
 ) -> str:
     """Where shards lie meanwhile: a folder of this catalogue and these encoders alone."""
     where = local_path(options.work).rstrip("/") if options.work else str(cache.folder.absolute())
-    told = [[str(file) for file in source.files], [one.fingerprint for one in encoders]]
+    files = [str(file) if is_remote(str(file)) else os.path.abspath(file) for file in source.files]
+    told = [files or [uuid.uuid4().hex], [one.fingerprint for one in encoders]]  # frames are alike to nobody
     place = f"{where}/.encode-{digest_values(told)[:12]}.shards"
     return place if is_remote(where) else str(open_place(place).name)

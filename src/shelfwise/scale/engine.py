@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal, Protocol, TypeVar, cast, get_args
@@ -65,6 +65,9 @@ class Work(Protocol[_Taken, _Made]):
         """Do a shard, in any process; the same comes of it however often it is done."""
 
 
+_WAITING = 8
+
+
 def do(job: Work[ShardT, DoneT], task: ShardT) -> DoneT | Failed:
     """Do a shard of a job; for engines that hand out functions."""
     return job.do(task)
@@ -90,17 +93,24 @@ def in_order(
     """Outcomes in the order of the tasks; those that were done before, and are no `Shard`, pass through.
 
     `submit` hands a task out and returns at once, `result` waits for what came of it. `most` are handed out
-    at a time.
+    at a time; so many times as many wait for the first of them at most.
     """
     waiting: deque[tuple[DoneT, None] | tuple[None, _Ticket]] = deque()
+    out = 0
 
     def first() -> DoneT | Failed:
+        nonlocal out
         done, ticket = waiting.popleft()
+        out -= ticket is not None
         return done if ticket is None else result(ticket)  # type: ignore[return-value]
 
     for task in tasks:
-        waiting.append((None, submit(cast(ShardT, task))) if isinstance(task, Shard) else (task, None))
-        if len(waiting) >= most:
+        if isinstance(task, Shard):
+            out += 1
+            waiting.append((None, submit(cast(ShardT, task))))
+        else:
+            waiting.append((task, None))
+        while waiting and (waiting[0][1] is None or out >= most or len(waiting) >= _WAITING * most):
             yield first()
     while waiting:
         yield first()
@@ -114,7 +124,7 @@ def check_engine(name: str) -> None:
 
 def run(
     name: EngineName, job: Work[ShardT, DoneT], tasks: Iterable[ShardT | DoneT], workers: int
-) -> Iterator[DoneT | Failed]:
+) -> Generator[DoneT | Failed, None, None]:
     """Have an engine do the tasks; `workers`: processes of this machine, or shards under way on a cluster.
 
     Raises
@@ -123,7 +133,8 @@ def run(
         As the engine's own `run`.
 
     """
-    found: Iterator[DoneT | Failed] = import_module(f"shelfwise.scale.{name}").run(job, tasks, workers)
+    used = import_module(f"shelfwise.scale.{name}")
+    found: Generator[DoneT | Failed, None, None] = used.run(job, tasks, workers)
     return found
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from shelfwise.audit.evidence import Dealt, Found
-from shelfwise.catalogue.remote import is_remote
+from shelfwise.catalogue.remote import is_remote, local_path
 from shelfwise.catalogue.taxonomy import Taxonomy
 from shelfwise.decide.fusion import Fusion
 from shelfwise.errors import CatalogueError
@@ -82,20 +83,26 @@ class FoldEngine:
 
     def __call__(self, dealt: Dealt, fusion: Fusion, numbers: Sequence[int]) -> Iterator[Found]:
         """What the folds came to, one after the other."""
-        workers = self.workers or (1 if self.engine == "local" else 0)
+        workers = self.workers
+        if self.engine == "local":  # processors of more would stand idle
+            workers = min(workers or 1, len(numbers))
         threads = max(1, self.threads // workers) if self.engine == "local" else max(1, self.threads)
-        work = self.work if is_remote(self.work) else os.path.abspath(self.work)
+        work = self.work if is_remote(self.work) else os.path.abspath(local_path(self.work))
         with locked(work, "keeps its folds here", "give another --work"):
             open_place(work).clear()  # of a run that was killed
             job = FoldJob(
                 dealt.recipe, dealt.fields, dealt.dense, dealt.taxonomy.to_dict(), fusion,
                 _send(dealt, work), work, threads,
             )  # fmt: skip
-            for outcome in engine.run(self.engine, job, map(Shard, numbers), workers):
-                if isinstance(outcome, Failed):
-                    raise outcome.error()
-                yield _read(job, outcome)
-            open_place(work).clear()
+            try:
+                with closing(engine.run(self.engine, job, map(Shard, numbers), workers)) as outcomes:
+                    for outcome in outcomes:
+                        if isinstance(outcome, Failed):
+                            raise outcome.error()
+                        yield _read(job, outcome)
+            finally:
+                open_place(work).clear()
+                _kept.clear()
 
 
 def _send(dealt: Dealt, work: str) -> str:

@@ -97,7 +97,7 @@ class _Pool(Generic[ShardT, DoneT]):
             raise CatalogueError(
                 f"worker processes died {self._deaths} times in a row at about shard {first}, most likely "
                 f"because the memory did not suffice: try fewer than {self._workers} with --workers. "
-                "What is done is kept; the same command goes on there."
+                "Run the same command again: of a prediction or an encoding what is done is kept."
             )
         self.end()
         self._executor = self._start()

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 from shelfwise.catalogue.remote import file_system, is_remote, local_path
 from shelfwise.errors import CatalogueError
 
-OURS = re.compile(r"^\d{6,}\.(?:in|known|out|json)$|^run\.lock$")
-"""Names of the files that a run keeps; nothing else is ever removed."""
+OURS = re.compile(r"^\d{6,}\.(?:in|known|out|json)$")
+"""Names of the files that a run keeps; nothing else is ever removed, and its lock only by `locked`."""
 
 
 class Place(Protocol):
