@@ -24,7 +24,8 @@ python() {
 
 serve() {
     printf '$ shelfwise %s &\n\n' "$*"
-    "$bin/shelfwise" "$@" > "$home/shop.log" 2>&1 &
+    : > "$home/shop.log"  # it is read before the server may have begun
+    "$bin/shelfwise" "$@" >> "$home/shop.log" 2>&1 &
     server=$!
     for _ in $(seq 600); do
         address=$(sed -n 's/^The shop is at \(http[^ ]*\) .*/\1/p' "$home/shop.log")
