@@ -11,6 +11,7 @@ import shelfwise
 from scale_shop import sha256
 from shelfwise.recipe import Recipe
 from shelfwise.scale import EncodeOptions, EncodeReport, encode_catalogue
+from shelfwise.scale import encode as encoding
 from tiny_encoders import WORDS, onnx_pictures, onnx_texts, picture_bytes
 
 ROWS = 160
@@ -63,6 +64,12 @@ def kept(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
     }
+
+
+def in_small_shards(monkeypatch) -> None:
+    """Have a small shop cut into several shards, and kept in several files."""
+    for name in ("TEXTS", "PICTURES", "_KEEP_ROWS"):
+        monkeypatch.setattr(encoding, name, 32)
 
 
 def check_kills_change_nothing(folder, engine, kill, **options):

@@ -14,7 +14,6 @@ import fold_shop
 from scale_shop import check_kills_change_nothing, check_unseen_model_is_told, children, dump, sha256
 from shelfwise.errors import MissingExtraError, RecipeError
 from shelfwise.scale import Bulk, BulkOptions, FoldEngine, bulk
-from shelfwise.scale import encode as encoding
 
 SPARK = BulkOptions(engine="spark")
 # Spark leaves sockets to the end of the process.
@@ -63,15 +62,12 @@ def test_spark_writes_the_same_bytes_though_workers_are_killed(kill, saved_toy, 
 
 
 def test_spark_keeps_the_same_vectors_though_workers_are_killed(kill, tmp_path, monkeypatch):
-    for name in ("TEXTS", "PICTURES", "_KEEP_ROWS"):
-        monkeypatch.setattr(encoding, name, 32)
+    encode_shop.in_small_shards(monkeypatch)
     encode_shop.check_kills_change_nothing(encode_shop.shop(tmp_path), "spark", kill)
 
 
 def test_spark_answers_the_folds_of_an_audit_to_the_bit(session, tmp_path, monkeypatch):
-    monkeypatch.setattr("shelfwise.audit.evidence._STEADY", 10)
-
-    assert fold_shop.evidence(FoldEngine("spark", 0, 1, str(tmp_path / "work"))) == fold_shop.plain()
+    fold_shop.check_same_answers(FoldEngine("spark", 0, 1, str(tmp_path / "work")), monkeypatch)
 
 
 def test_what_a_machine_does_not_see_is_told(session, saved_toy, tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from shelfwise import locks
+
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _HERE = -100  # AT_FDCWD
 _TOLD = re.compile(r"\(os error (\d+)\)")
@@ -120,17 +122,9 @@ def _remove(path: Path) -> None:
 def _hold(path: Path) -> int | None:
     """A handle that locks the path; None where another has it, or where nothing can be locked."""
     try:
-        import fcntl
-
-        handle = os.open(path, os.O_RDONLY)
-    except (ImportError, OSError):
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return locks.take(path, make=False)
     except OSError:
-        os.close(handle)
         return None
-    return handle
 
 
 @contextlib.contextmanager

@@ -24,23 +24,14 @@ _SHOWN = 8
 @options.label()
 @options.fields()
 @options.roles()
-@click.option(
-    "--model",
-    metavar="MODEL",
-    type=click.Path(),
-    help="A model folder or mlflow:RUN_ID: audit with its settings; it is not asked itself.",
-)
+@options.settings_of("audit with its settings; it is not asked itself.")
 @options.recipe()
 @options.encoders()
 @options.layout()
 @options.seed("Seed of every random choice.")
 @options.threads()
 @options.engine()
-@click.option(
-    "--work",
-    metavar="DIR",
-    help="Folder, or address, for what passes between workers; beside the output otherwise.",
-)
+@options.work("what passes between workers; beside the output")
 @options.track()
 @options.as_json()
 def audit(

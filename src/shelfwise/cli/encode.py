@@ -21,20 +21,11 @@ if TYPE_CHECKING:
 @options.label()
 @options.fields()
 @options.roles()
-@click.option(
-    "--model",
-    metavar="MODEL",
-    type=click.Path(),
-    help="A model folder or mlflow:RUN_ID: encode what its predict will ask for.",
-)
+@options.settings_of("encode what its predict will ask for.")
 @options.recipe()
 @options.encoders()
 @options.engine()
-@click.option(
-    "--work",
-    metavar="DIR",
-    help="Folder, or address, for the shards meanwhile; in the folder of the vectors otherwise.",
-)
+@options.work("the shards meanwhile; in the folder of the vectors")
 @options.threads()
 @options.as_json()
 def encode(

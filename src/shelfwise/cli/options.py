@@ -133,6 +133,17 @@ def encoders() -> _Decorator:
     return decorate
 
 
+def settings_of(use: str) -> _Decorator:
+    """A trained model whose settings are used."""
+    meaning = f"A model folder or mlflow:RUN_ID: {use}"
+    return click.option("--model", metavar="MODEL", type=click.Path(), help=meaning)
+
+
+def work(what: str) -> _Decorator:
+    """Where lies meanwhile what an engine works on."""
+    return click.option("--work", metavar="DIR", help=f"Folder, or address, for {what} otherwise.")
+
+
 def engine() -> _Decorator:
     """Who does the work, and with how many."""
     who = "Who does the work: processes of this machine, a Ray cluster or Spark."

@@ -49,11 +49,7 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="Keep the answers in DIR, and next time predict only products that are new or changed.",
 )
-@click.option(
-    "--work",
-    metavar="DIR",
-    help="Folder, or address, for the shards meanwhile; beside the output otherwise.",
-)
+@options.work("the shards meanwhile; beside the output")
 @options.threads()
 @options.as_json()
 def predict(

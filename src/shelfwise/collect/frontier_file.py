@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shelfwise import locks
 from shelfwise.collect.products_table import PRODUCTS
 from shelfwise.errors import CatalogueError
 
@@ -107,18 +108,11 @@ def told(path: Path) -> Iterator[None]:
 def _take(path: Path) -> int | None:
     """Lock the crawl for this process, where the system has such locks; it ends with the process."""
     try:
-        import fcntl
-    except ImportError:
-        return None
-    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return locks.take(path.with_name(path.name + ".lock"))
     except BlockingIOError:
-        os.close(handle)
         raise FrontierError(
             f"another process is working on {path}; wait for it, or give another --output"
         ) from None
-    return handle
 
 
 def release(handle: int | None) -> None:

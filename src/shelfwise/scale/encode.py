@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,7 @@ def encode_catalogue(
     options, started = options or EncodeOptions(), time.monotonic()
     reader = asked.reader(source) if isinstance(asked, Categorizer) else Reader.for_training(source, asked)
     recipe = reader.reading.recipe
+    options = replace(options, threads=options.threads or recipe.threads)
     named = encoders_of(recipe, reader.pictures is not None)
     if not named:
         raise RecipeError(_nothing(recipe, isinstance(asked, Categorizer)))

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from shelfwise import locks
 from shelfwise.catalogue.remote import file_system, is_remote, local_path
 from shelfwise.errors import CatalogueError
 
@@ -168,19 +169,11 @@ def locked(work: str, doing: str, instead: str) -> Iterator[None]:
 
 def _take(work: Path, doing: str, instead: str) -> int | None:
     try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
         work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(work / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise CatalogueError(f"cannot keep shards in {work}: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
+        return locks.take(work / "run.lock")
+    except BlockingIOError:
         raise CatalogueError(
             f"another run {doing} (its shards are in {work}): wait for it, or {instead}"
         ) from None
-    return handle
+    except OSError as error:
+        raise CatalogueError(f"cannot keep shards in {work}: {error.strerror}") from error
